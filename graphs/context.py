@@ -1,0 +1,159 @@
+"""What the nodes of the graphs are given to work with.
+
+The search sees train and dev rows only. The test rows live in `Sealed`, which is handed to the nodes `test` and
+`report` of the outer graph and to nothing that the search can reach.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from socratune.agents.critic import Critic, QuestionCritic
+from socratune.agents.evaluator import Evaluator
+from socratune.agents.evidence import Attempt, Failure
+from socratune.agents.planner import Planner
+from socratune.agents.rewriter import Rewriter
+from socratune.agents.teacher import Teacher
+from socratune.memory.ledger import Ledger
+from socratune.memory.lessons import LessonStore
+from socratune.memory.records import (
+    Candidate,
+    CandidateId,
+    Cluster,
+    Example,
+    ExampleId,
+    Lesson,
+    Recipe,
+    Rollout,
+    SubGoal,
+    Task,
+)
+from socratune.tools.guard import Guard
+from socratune.tools.journal import Journal
+from socratune.tools.search.greedy import Greedy
+from socratune.tools.search.policy import SearchPolicy, Told, replay
+
+MOST_TRIED = 8
+"""Tested edits that agents are shown, the latest."""
+_LESSONS = TypeAdapter(tuple[Lesson, ...])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agents:
+    """Everyone who judges, but for the evaluator."""
+
+    planner: Planner
+    critic: Critic
+    question_critic: QuestionCritic
+    teacher: Teacher
+    rewriter: Rewriter
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Clusters of failures and what to do about them, in order."""
+
+    clusters: tuple[Cluster, ...]
+    subgoals: tuple[SubGoal, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchDeps:
+    """What the search works with. No test row can be reached from here but through the model itself."""
+
+    task: Task
+    recipe: Recipe
+    root: CandidateId
+    train: tuple[Example, ...]
+    """In the run's shared random order, as is `dev`."""
+    dev: tuple[Example, ...]
+    evaluator: Evaluator
+    agents: Agents
+    guard: Guard
+    ledger: Ledger
+    journal: Journal
+    memory: LessonStore | None
+    memory_as_of: int
+
+    @cached_property
+    def train_by_id(self) -> Mapping[ExampleId, Example]:
+        """Train rows by id."""
+        return {example.id: example for example in self.train}
+
+    @property
+    def attempt(self) -> int:
+        """How often the run was paused: a repeated proposal then gets new answers."""
+        return len(self.ledger.events("paused"))
+
+    def policy(self) -> SearchPolicy:
+        """Build the search policy from the ledger's history."""
+        told = [Told(**event.body) for event in self.ledger.events("told")]
+        return replay(Greedy(root=self.root, operator=self.recipe.proposer), told)
+
+    def tried(self) -> tuple[Attempt, ...]:
+        """Return the edits that were tested, the latest last."""
+        judged = [event.body for event in self.ledger.events("judged") if event.body["rules"]]
+        return tuple(
+            Attempt(candidate=self.ledger.candidate(CandidateId(body["child"])), outcome=body["outcome"])
+            for body in judged[-MOST_TRIED:]
+        )
+
+    def failures(self, rollouts: Sequence[Rollout]) -> list[Failure]:
+        """Return the train rows that went wrong; a row without a reward is not a failure."""
+        return [
+            Failure(example=self.train_by_id[rollout.example_id], rollout=rollout)
+            for rollout in rollouts
+            if rollout.reward is not None and rollout.reward < 1
+        ]
+
+    async def recall(self, query: str, *, key: str, k: int = 4) -> tuple[Lesson, ...]:
+        """Return what memory held about `query` when the run began; what was recalled is recorded before use."""
+        if self.memory is None:
+            return ()
+        before = self.ledger.event(f"recalled:{key}")
+        if before is not None:
+            return _LESSONS.validate_python(before.body["content"]["lessons"])
+        lessons = tuple(self.memory.nearest(query, k=k, as_of=self.memory_as_of))
+        content = {"lessons": _LESSONS.dump_python(lessons, mode="json")}
+        await self.journal.record("recalled", key, {"ids": [lesson.id for lesson in lessons]}, content)
+        return lessons
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sealed:
+    """The rows that decide; opened once."""
+
+    test: tuple[Example, ...]
+    """In the run's shared random order, already cut to what the budget allows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OptimizeDeps:
+    """What the outer graph works with."""
+
+    search: SearchDeps
+    sealed: Sealed
+    saver: Any
+    """The run's checkpointer, which the search is given too; None for a run that is not to be resumed."""
+    seal: Any
+    """Called with the test rows' fingerprints before the first of them is sent."""
+
+
+def scored(rollouts: Sequence[Rollout]) -> dict[ExampleId, float]:
+    """Return the rewards that there are, by row."""
+    return {each.example_id: each.reward for each in rollouts if each.reward is not None}
+
+
+def differences(child: Mapping[ExampleId, float], other: Mapping[ExampleId, float]) -> list[float]:
+    """Return child minus other on the rows that both have, in the child's order."""
+    return [child[row] - other[row] for row in child if row in other]
+
+
+def candidate_of(deps: SearchDeps, candidate: str) -> Candidate:
+    """Return a candidate of the run by the id in a graph's state."""
+    return deps.ledger.candidate(CandidateId(candidate))

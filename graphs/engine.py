@@ -1,0 +1,239 @@
+"""The engine: everything between an order and its result. Chat, batch and embedding are doors to it."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from socratune.agents.critic import Critic, QuestionCritic
+from socratune.agents.evaluator import Evaluator
+from socratune.agents.instructions import AgentPrompt
+from socratune.agents.planner import Planner
+from socratune.agents.rewriter import Rewriter
+from socratune.agents.teacher import Teacher
+from socratune.graphs.checkpoints import checkpoints, continue_graph
+from socratune.graphs.context import Agents, OptimizeDeps, Sealed, SearchDeps
+from socratune.graphs.learning import learn
+from socratune.graphs.optimize import optimize_graph
+from socratune.graphs.recipes import recipe_named
+from socratune.graphs.result import Result, result_of
+from socratune.memory.errors import BadInput
+from socratune.memory.ledger import Ledger, Spent
+from socratune.memory.lessons import Lessons
+from socratune.memory.records import Candidate, Example, Role, Task, digest
+from socratune.memory.runs import Home, RunFolder
+from socratune.tools.allotment import Allotment, allot
+from socratune.tools.caller import Caller, Line
+from socratune.tools.guard import Guard
+from socratune.tools.journal import Journal, Listener
+from socratune.tools.logs import run_log
+from socratune.tools.metrics import metric_named
+from socratune.tools.models import LanguageModel, connect
+from socratune.tools.purse import Purse
+from socratune.tools.splits import Splits, data_notes, ordered, split
+
+OPTIMIZER_TOKENS = 2_000
+"""Longest reply of an agent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How a run is carried out; none of it changes what is optimised."""
+
+    seed: int = 0
+    concurrency: int = 8
+    memory: bool = True
+    log_content: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """One run to be made: the task, its rows, and how."""
+
+    task: Task
+    examples: tuple[Example, ...]
+    settings: Settings = Settings()
+    models: Mapping[Role, LanguageModel] | None = None
+    """Models of the caller's own; None connects those that the task names."""
+
+    @property
+    def fingerprint(self) -> str:
+        """What must be the same when a run is resumed."""
+        rows = [[row.id, dict(row.inputs), row.expected] for row in self.examples]
+        same = asdict(self.settings)
+        same.pop("concurrency")
+        return digest([asdict(self.task), rows, same])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watch:
+    """Who is told how the run goes, and who may stop it."""
+
+    listeners: tuple[Listener, ...] = ()
+    started: Callable[[Caller], None] = lambda _: None
+    """Given the caller before the first call; `caller.purse.stop()` ends the run at once."""
+
+
+async def optimize(order: Order, folder: RunFolder, home: Home, watch: Watch = Watch()) -> Result:
+    """Carry out a run, or go on with one that was interrupted.
+
+    Raises `BadInput` before anything is called; `Paused` and `Interrupted` leave a run that can be resumed; `RunOwned`
+    when another process is at work on it.
+    """
+    with folder.held(), _ledger(folder) as ledger, _lessons(home) as lessons:
+        if ledger.event("ended:") is not None:
+            return result_of(ledger)
+        settings = _begin(order, ledger, home, lessons)
+        caller = _caller(order, ledger, folder, settings)
+        watch.started(caller)
+        async with _drained(caller), checkpoints(folder.checkpoints) as saver:
+            log = run_log(folder.log)
+            journal = Journal(ledger=ledger, log=log, log_content=order.settings.log_content, listeners=watch.listeners)
+            search = _search_deps(order, ledger, journal, caller, lessons, settings)
+            await ledger.add_candidate(Candidate(prompt=order.task.prompt))
+            deps = OptimizeDeps(
+                search=search,
+                sealed=Sealed(test=_rows(order, settings, "test")),
+                saver=saver,
+                seal=lambda groups: lessons.seal(groups, folder.id),
+            )
+            await continue_graph(optimize_graph(saver), {}, context=deps, thread=ledger.run)
+        if order.settings.memory:
+            learn(ledger, lessons, order.task)
+        return result_of(ledger, cached=caller.cached)
+
+
+@contextmanager
+def _ledger(folder: RunFolder) -> Iterator[Ledger]:
+    ledger = Ledger.open(folder.ledger, folder.id)
+    try:
+        yield ledger
+    finally:
+        ledger.close()
+
+
+@contextmanager
+def _lessons(home: Home) -> Iterator[Lessons]:
+    lessons = Lessons.open(home.memory, index=home.path / "index")
+    try:
+        yield lessons
+    finally:
+        lessons.close()
+
+
+@asynccontextmanager
+async def _drained(caller: Caller) -> AsyncIterator[None]:
+    try:
+        yield
+    finally:
+        await caller.drain()
+
+
+def _begin(order: Order, ledger: Ledger, home: Home, lessons: Lessons) -> dict[str, Any]:
+    """Write the run's settings, or read those it began with and check that they still fit."""
+    recipe_named(order.task.recipe)
+    known = ledger.settings()
+    if known and known["fingerprint"] != order.fingerprint:
+        raise BadInput(
+            f"the task or its rows have changed since run {ledger.run} began",
+            cure="restore them, or start a new run with `socratune optimize`",
+        )
+    if not known:
+        splits = split(order.examples, salt=home.salt(), sealed=lessons.sealed_groups())
+        ledger.begin_run(_first_settings(order, splits, lessons))
+    ledger.take_over()
+    return ledger.settings()
+
+
+def _first_settings(order: Order, splits: Splits, lessons: Lessons) -> dict[str, Any]:
+    allotment = allot(order.task.budget, splits)
+    seed = order.settings.seed
+    tested = ordered(splits.test, seed=seed, purpose="test")[: allotment.test_rows]
+    rows = {
+        "train": [row.id for row in ordered(splits.train, seed=seed, purpose="train")],
+        "dev": [row.id for row in ordered(splits.dev, seed=seed, purpose="dev")],
+        "test": [row.id for row in tested],
+    }
+    return {
+        "fingerprint": order.fingerprint,
+        "root": order.task.prompt.id,
+        "recipe": order.task.recipe,
+        "rows": rows,
+        "sizes": {"train": len(splits.train), "dev": len(splits.dev), "test": len(splits.test)},
+        "warnings": [*splits.notes, *data_notes(order.examples)],
+        "memory_as_of": lessons.latest(),
+        "held": {phase: asdict(budget) for phase, budget in allotment.held.items()},
+        "test_rows": allotment.test_rows,
+        "task": asdict(order.task),
+        "settings": asdict(order.settings),
+    }
+
+
+def _rows(order: Order, settings: Mapping[str, Any], name: str) -> tuple[Example, ...]:
+    by_id = {example.id: example for example in order.examples}
+    return tuple(by_id[row] for row in settings["rows"][name])
+
+
+def _caller(order: Order, ledger: Ledger, folder: RunFolder, settings: Mapping[str, Any]) -> Caller:
+    task = order.task
+    models = order.models or {
+        "target": connect(task.target, examples=order.examples, seed=order.settings.seed),
+        "optimizer": connect(task.optimizer, examples=order.examples, seed=order.settings.seed),
+    }
+    purse = Purse(
+        task.budget,
+        held=Allotment.read_held(settings["held"]),
+        spent=Spent.total(ledger.spent().values()),
+        lost_usd=sum(spent.usd for spent in ledger.spent(state="sent").values()),
+    )
+    return Caller(models, ledger=ledger, purse=purse, secret=_secret(folder), concurrency=order.settings.concurrency)
+
+
+def _secret(folder: RunFolder) -> bytes:
+    file = folder.path / "secret"
+    if not file.exists():
+        file.touch(mode=0o600)
+        file.write_bytes(secrets.token_bytes(16))
+    return file.read_bytes()
+
+
+def _search_deps(
+    order: Order,
+    ledger: Ledger,
+    journal: Journal,
+    caller: Caller,
+    lessons: Lessons,
+    settings: Mapping[str, Any],
+) -> SearchDeps:
+    task = order.task
+    train = _rows(order, settings, "train")
+    metric = metric_named(task.metric, task.metric_options)
+    target = Line(caller=caller, role="target", max_tokens=task.max_output_tokens)
+    return SearchDeps(
+        task=task,
+        recipe=recipe_named(task.recipe),
+        root=task.prompt.id,
+        train=train,
+        dev=_rows(order, settings, "dev"),
+        evaluator=Evaluator(line=target, metric=metric, ledger=ledger),
+        agents=agents_of(Line(caller=caller, role="optimizer", max_tokens=OPTIMIZER_TOKENS)),
+        guard=Guard.build(seed=task.prompt, variables=task.variables, constraints=task.constraints, train=train),
+        ledger=ledger,
+        journal=journal,
+        memory=lessons if order.settings.memory else None,
+        memory_as_of=settings["memory_as_of"],
+    )
+
+
+def agents_of(line: Line) -> Agents:
+    """Return the agents, each with its instructions, all speaking over one line."""
+    return Agents(
+        planner=Planner(line=line, instructions=AgentPrompt.load("planner")),
+        critic=Critic(line=line, instructions=AgentPrompt.load("critic")),
+        question_critic=QuestionCritic(line=line, instructions=AgentPrompt.load("judge_question")),
+        teacher=Teacher(line=line, instructions=AgentPrompt.load("teacher")),
+        rewriter=Rewriter(line=line, instructions=AgentPrompt.load("rewriter")),
+    )

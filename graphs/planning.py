@@ -1,0 +1,146 @@
+"""The first half of a round: plan, choose, propose."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal, TypedDict
+
+from langgraph.runtime import Runtime
+from langgraph.types import Command, Overwrite, Send
+from pydantic import TypeAdapter
+
+from socratune.agents.evidence import Brief, Failure
+from socratune.graphs.context import Plan, SearchDeps, candidate_of
+from socratune.graphs.proposers import socratic
+from socratune.graphs.proposers.socratic import Assignment
+from socratune.graphs.state import SearchState
+from socratune.memory.errors import CallFailed, MalformedReply
+from socratune.memory.records import Candidate, Cluster, Example, ExampleId, Rollout, SubGoal
+from socratune.tools.clusters import clusters
+from socratune.tools.search.policy import Move
+
+MANY_FAILURES = 24
+"""Failures looked at together in the first round."""
+SOME_FAILURES = 12
+"""Failures looked at in later rounds, when few are left."""
+FEW_FAILURES = 3
+BLOCK = 12
+"""Train rows run at a time while failures are collected."""
+
+_PLAN = TypeAdapter(Plan)
+_MOVE = TypeAdapter(Move)
+_MOVES = TypeAdapter(list[Move])
+
+
+class ProposeState(TypedDict):
+    """What one parallel proposal is sent."""
+
+    round: int
+    index: int
+    move: dict[str, Any]
+
+
+async def plan(state: SearchState, runtime: Runtime[SearchDeps]) -> SearchState:
+    """Collect the leader's failures, group them, and let the planner rank the groups."""
+    deps = runtime.context
+    number = state["round"] + 1
+    leader = candidate_of(deps, state["leader"])
+    wanted = MANY_FAILURES if number == 1 else SOME_FAILURES
+    failures = await _failures(deps, leader, wanted + SOME_FAILURES * state["stale"])
+    groups = clusters([(failure.example, failure.rollout) for failure in failures])
+    # A fresh plan needs the planner's judgment; after a success the largest clusters of what is left will do.
+    ask_planner = number == 1 or state["stale"] > 0
+    subgoals = await _ranked(deps, leader, groups, failures, number) if ask_planner else _by_size(groups)
+    content = _PLAN.dump_python(Plan(clusters=groups, subgoals=subgoals), mode="json")
+    facts = {"round": number, "failures": len(failures), "subgoals": len(subgoals), "planned": ask_planner}
+    await deps.journal.record("plan", str(number), facts, content)
+    return {"round": number, "children": Overwrite([]), "stop": "" if subgoals else "nothing left to mend"}  # type: ignore[typeddict-item]  # Overwrite resets a reduced channel
+
+
+async def _failures(deps: SearchDeps, leader: Candidate, wanted: int) -> list[Failure]:
+    """Run the leader on train rows, those its parents failed on first, until enough went wrong.
+
+    Three rows for each failure wanted are enough, unless almost nothing went wrong on them: then what is left is rare,
+    and every row is looked at.
+    """
+    rows = _hardest_first(deps, leader)
+    done: list[Rollout] = []
+    failed: list[Failure] = []
+    while len(done) < len(rows) and len(failed) < wanted and (len(done) < 3 * wanted or len(failed) < FEW_FAILURES):
+        done += await deps.evaluator.score(leader, rows[len(done) : len(done) + BLOCK], phase="search")
+        failed = deps.failures(done)
+    return failed
+
+
+def _hardest_first(deps: SearchDeps, leader: Candidate) -> list[Example]:
+    failed: set[ExampleId] = set()
+    for parent in leader.parents:
+        failed |= {failure.example.id for failure in deps.failures(_on_train(deps, parent))}
+    return sorted(deps.train, key=lambda example: example.id not in failed)
+
+
+def _on_train(deps: SearchDeps, candidate: str) -> list[Rollout]:
+    known = deps.ledger.rollouts(candidate_of(deps, candidate).id)
+    return [known[example.id] for example in deps.train if example.id in known]
+
+
+async def _ranked(
+    deps: SearchDeps, leader: Candidate, groups: Sequence[Cluster], failures: Sequence[Failure], number: int
+) -> tuple[SubGoal, ...]:
+    if not groups:
+        return ()
+    recalled = await deps.recall(f"{deps.task.goal}\n{groups[0].signature}", key=f"plan {number}")
+    brief = Brief(goal=deps.task.goal, prompt=leader.prompt, recalled=recalled, tried=deps.tried())
+    try:
+        return await deps.agents.planner.plan(brief, groups, failures, attempt=deps.attempt)
+    except (MalformedReply, CallFailed) as error:
+        await deps.journal.record("planner_failed", str(number), {"error": type(error).__name__})
+        return _by_size(groups)
+
+
+def _by_size(groups: Sequence[Cluster]) -> tuple[SubGoal, ...]:
+    total = sum(len(group.example_ids) for group in groups)
+    return tuple(
+        SubGoal(cluster=group.id, goal=f"Mend: {group.signature}", weight=len(group.example_ids) / total)
+        for group in groups
+    )
+
+
+def after_plan(state: SearchState) -> Literal["choose", "curate"]:
+    """Without a sub-goal there is nothing to choose."""
+    return "curate" if state["stop"] else "choose"
+
+
+async def choose(state: SearchState, runtime: Runtime[SearchDeps]) -> Command[Literal["propose"]]:
+    """Let the search policy make this round's moves, and send each to its proposer."""
+    deps = runtime.context
+    moves = deps.policy().ask(deps.recipe.moves)
+    await deps.journal.record("moves", str(state["round"]), {"moves": _MOVES.dump_python(moves, mode="json")})
+    payloads = [
+        ProposeState(round=state["round"], index=index, move=_MOVE.dump_python(move, mode="json"))
+        for index, move in enumerate(moves)
+    ]
+    return Command(goto=[Send("propose", payload) for payload in payloads])
+
+
+async def propose(state: ProposeState, runtime: Runtime[SearchDeps]) -> SearchState:
+    """Have one child written. A proposal that fails is counted, not fatal."""
+    deps = runtime.context
+    planned = deps.ledger.event(f"plan:{state['round']}")
+    if planned is None:
+        raise AssertionError("a round is planned before its moves are made")
+    assignment = Assignment(
+        round=state["round"],
+        index=state["index"],
+        move=_MOVE.validate_python(state["move"]),
+        plan=_PLAN.validate_python(planned.body["content"]),
+    )
+    try:
+        child = await socratic.propose(assignment, deps)
+    except (MalformedReply, CallFailed) as error:
+        await deps.journal.record("proposal", assignment.key, {"child": None, "failed": str(error)[:300]})
+        return {"children": []}
+    if child is not None:
+        await deps.ledger.add_candidate(child)
+    await deps.journal.record("proposal", assignment.key, {"child": child.id if child else None, "failed": ""})
+    return {"children": [child.id] if child else []}

@@ -1,0 +1,1 @@
+"""Proposers: how a child is written. One file each, chosen by name in a recipe."""

@@ -1,0 +1,111 @@
+"""The Socratic proposer: a dialogue over the sub-goals of a move, written into one edit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pydantic import TypeAdapter
+
+from socratune.agents.evidence import Brief, Failure
+from socratune.agents.rewriter import Limits
+from socratune.graphs.context import Plan, SearchDeps
+from socratune.graphs.socratic import Dialogue, DialogueDeps, accepted_hypotheses, hold_dialogue
+from socratune.memory.records import Candidate, Critique, Lesson, Question, SubGoal
+from socratune.tools.guard import length_limit
+from socratune.tools.search.policy import Move
+
+MOST_SHOWN = 12
+"""Failures of one cluster that the critic is shown; reflection gets worse with more."""
+_CRITIQUES = TypeAdapter(list[Critique])
+_QUESTIONS = TypeAdapter(list[Question])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assignment:
+    """What a proposer is to do: one move of one round, on that round's plan."""
+
+    round: int
+    index: int
+    move: Move
+    plan: Plan
+
+    @property
+    def key(self) -> str:
+        """`2.0`: round and index."""
+        return f"{self.round}.{self.index}"
+
+
+async def propose(assignment: Assignment, deps: SearchDeps) -> Candidate | None:
+    """Return a child, or None when the dialogue found nothing to act on.
+
+    Raises `MalformedReply` and `CallFailed` when an agent cannot be understood or reached.
+    """
+    parent = deps.ledger.candidate(assignment.move.parents[0])
+    steps = _steps(assignment, deps, parent)
+    if not steps:
+        return None
+    recalled = await deps.recall(steps[0][0].goal, key=f"propose {assignment.key}")
+    dialogue = await hold_dialogue(
+        DialogueDeps(
+            agents=deps.agents,
+            brief=Brief(goal=deps.task.goal, prompt=parent.prompt, recalled=recalled, tried=deps.tried()),
+            steps=steps,
+            limits=_limits(deps, parent),
+            attempt=deps.attempt,
+            journal=deps.journal,
+            key=assignment.key,
+        )
+    )
+    child = _child(dialogue, parent, assignment, deps) if "child" in dialogue else None
+    await _keep(dialogue, child, recalled, assignment, deps)
+    return child
+
+
+def _steps(assignment: Assignment, deps: SearchDeps, parent: Candidate) -> list[tuple[SubGoal, list[Failure]]]:
+    """Return the sub-goals in the move's focus, each with failures of its cluster."""
+    plan, focus = assignment.plan, assignment.move.focus
+    chosen = [s for rank, s in enumerate(plan.subgoals) if not focus or rank in {f % len(plan.subgoals) for f in focus}]
+    rollouts = deps.ledger.rollouts(parent.id)
+    rows = {cluster.id: cluster.example_ids[:MOST_SHOWN] for cluster in plan.clusters}
+    return [(step, deps.failures([rollouts[row] for row in rows[step.cluster]])) for step in chosen]
+
+
+def _limits(deps: SearchDeps, parent: Candidate) -> Limits:
+    constraints = deps.task.constraints
+    most = length_limit(parent.prompt, seed=deps.task.prompt, constraints=constraints)
+    return Limits(variables=deps.task.variables, max_tokens=most, locked=constraints.locked)
+
+
+def _child(dialogue: Dialogue, parent: Candidate, assignment: Assignment, deps: SearchDeps) -> Candidate:
+    acted_on = accepted_hypotheses(dialogue)
+    agents = deps.agents
+    writers = (agents.critic, agents.teacher, agents.question_critic, agents.rewriter)
+    return Candidate(
+        prompt=dialogue["child"],
+        parents=(parent.id,),
+        operator=assignment.move.operator,
+        reason=dialogue["reason"],
+        evidence=tuple(sorted({row for hypothesis in acted_on for row in hypothesis.example_ids})),
+        lessons=tuple(hypothesis.rule for hypothesis in acted_on),
+        written_by=tuple(agent.instructions.label for agent in writers),
+        round=assignment.round,
+    )
+
+
+async def _keep(
+    dialogue: Dialogue, child: Candidate | None, recalled: tuple[Lesson, ...], assignment: Assignment, deps: SearchDeps
+) -> None:
+    """Keep the whole dialogue: it is what people will read."""
+    critiques, questions = dialogue.get("critiques", []), dialogue.get("questions", [])
+    facts = {
+        "round": assignment.round,
+        "child": child.id if child else None,
+        "questions": len(questions),
+        "recalled": [lesson.id for lesson in recalled],
+    }
+    content = {
+        "critiques": _CRITIQUES.dump_python(critiques, mode="json"),
+        "questions": _QUESTIONS.dump_python(questions, mode="json"),
+        "reason": dialogue.get("reason", ""),
+    }
+    await deps.journal.record("dialogue", assignment.key, facts, content)

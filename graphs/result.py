@@ -1,0 +1,180 @@
+"""How a run ended, put together from its ledger alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from socratune.graphs.context import scored
+from socratune.memory.ledger import Ledger, Spent
+from socratune.memory.records import Candidate, CandidateId, ExampleId, Prompt, Role, Status, Verdict
+from socratune.tools.search.policy import gain
+from socratune.tools.statistics import sentence
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Side:
+    """One of the two prompts that are compared."""
+
+    id: CandidateId
+    prompt: Prompt
+    dev: float | None
+    """Mean reward on the dev rows it has seen; the number that chose, never the one that is reported."""
+    test: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One accepted edit on the way from the seed to the finalist."""
+
+    operator: str
+    reason: str
+    rules: tuple[str, ...]
+    evidence: tuple[ExampleId, ...]
+    gain: float
+    """Mean paired difference to its parent on dev."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """The final record of a run."""
+
+    run: str
+    status: Status
+    stop_reason: str
+    recipe: str
+    splits: Mapping[str, int]
+    seed: Side
+    best: Side
+    verdict: Verdict | None
+    """None when no candidate was worth the sealed rows."""
+    spent: Mapping[Role, Spent]
+    failed: Mapping[Role, int]
+    """Attempts without an answer."""
+    proposals_failed: int
+    lost_usd: float
+    """Worst-case price of calls that were in flight when the process died; they may have been billed."""
+    changes: tuple[Change, ...]
+    preflight: Mapping[str, Any]
+    warnings: tuple[str, ...]
+    cached: int = 0
+
+    @property
+    def sentence(self) -> str:
+        """The verdict in words."""
+        if self.verdict is not None and self.verdict.n > 0:
+            return sentence(self.verdict, run=self.run)
+        return "No reliable improvement: no edit got past the gate, so the test rows stay sealed."
+
+    @property
+    def prompt(self) -> Prompt:
+        """What the run stands for: the new prompt only when it is proven, else the user's own."""
+        return self.best.prompt if self.status == "improved" else self.seed.prompt
+
+    @property
+    def usd(self) -> float:
+        """Paid for all roles."""
+        return sum(spent.usd for spent in self.spent.values())
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the object that `--json` prints."""
+        total = Spent.total(self.spent.values())
+        promising = self.best.prompt.as_dict() if self.status == "promising" else None
+        errors = {role: self.failed.get(role, 0) for role in ("target", "optimizer")}
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "run": self.run,
+            "status": self.status,
+            "stop_reason": self.stop_reason,
+            "recipe": self.recipe,
+            "splits": dict(self.splits),
+            "seed": _side(self.seed),
+            "best": _side(self.best),
+            "test": _test(self.verdict),
+            "sentence": self.sentence,
+            "calls": {"rollouts": total.rollouts, **_optimizer_calls(self.spent), "cached": self.cached},
+            "tokens": {"in": total.tokens_in, "out": total.tokens_out},
+            "usd": round(self.usd, 6),
+            "lost_usd": round(self.lost_usd, 6),
+            "prompt": self.prompt.as_dict(),
+            "candidate": promising,
+            "errors": {**errors, "proposals": self.proposals_failed},
+            "warnings": list(self.warnings),
+            "changes": [asdict(change) for change in self.changes],
+        }
+
+
+def _side(side: Side) -> dict[str, Any]:
+    return {"id": side.id, "dev": side.dev, "test": side.test}
+
+
+def _test(verdict: Verdict | None) -> dict[str, Any] | None:
+    if verdict is None:
+        return None
+    return {name: value for name, value in asdict(verdict).items() if name != "status"}
+
+
+def _optimizer_calls(spent: Mapping[Role, Spent]) -> dict[str, int]:
+    return {role: spent[role].calls if role in spent else 0 for role in ("optimizer", "judge")}
+
+
+def result_of(ledger: Ledger, *, cached: int = 0) -> Result:
+    """Read the record of a run that has ended. Raises `ValueError` when it has not."""
+    ended, settings = ledger.event("ended:"), ledger.settings()
+    if ended is None:
+        raise ValueError(f"run {ledger.run} has not ended")
+    found = ledger.event("verdict:")
+    verdict = Verdict(**found.body["verdict"]) if found else None
+    means = found.body["means"] if found else {"seed": None, "best": None}
+    seed, finalist = CandidateId(settings["root"]), CandidateId(ended.body["finalist"])
+    preflight = ledger.event("preflight:")
+    return Result(
+        run=ledger.run,
+        status=verdict.status if verdict else "no_improvement",
+        stop_reason=ended.body["stop"],
+        recipe=settings["recipe"],
+        splits=settings["sizes"],
+        seed=_read_side(ledger, seed, settings, means["seed"]),
+        best=_read_side(ledger, finalist, settings, means["best"]),
+        verdict=verdict,
+        spent=ledger.spent(),
+        failed=ledger.failed(),
+        proposals_failed=sum(bool(event.body["failed"]) for event in ledger.events("proposal")),
+        lost_usd=sum(spent.usd for spent in ledger.spent(state="sent").values()),
+        changes=_changes(ledger, finalist, settings),
+        preflight=preflight.body if preflight else {},
+        warnings=tuple(settings["warnings"]),
+        cached=cached,
+    )
+
+
+def _read_side(ledger: Ledger, candidate: CandidateId, settings: Mapping[str, Any], test: float | None) -> Side:
+    dev = _on_dev(ledger, candidate, settings)
+    mean = sum(dev.values()) / len(dev) if dev else None
+    return Side(id=candidate, prompt=ledger.candidate(candidate).prompt, dev=mean, test=test)
+
+
+def _on_dev(ledger: Ledger, candidate: CandidateId, settings: Mapping[str, Any]) -> dict[ExampleId, float]:
+    known = ledger.rollouts(candidate)
+    return scored([known[row] for row in settings["rows"]["dev"] if row in known])
+
+
+def _changes(ledger: Ledger, finalist: CandidateId, settings: Mapping[str, Any]) -> tuple[Change, ...]:
+    lineage: list[Candidate] = []
+    current = ledger.candidate(finalist)
+    while current.parents:
+        lineage.append(current)
+        current = ledger.candidate(current.parents[0])
+    return tuple(
+        Change(
+            operator=each.operator,
+            reason=each.reason,
+            rules=each.lessons,
+            evidence=each.evidence,
+            gain=gain(_on_dev(ledger, each.id, settings), _on_dev(ledger, each.parents[0], settings)),
+        )
+        for each in reversed(lineage)
+    )

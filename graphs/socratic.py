@@ -1,0 +1,157 @@
+"""The Socratic dialogue: critic, teacher, critic again, and at the end the rewriter.
+
+For each sub-goal the critic examines one cluster of failures, the teacher asks one question, and the critic judges it,
+sending it back once. What was accepted for all sub-goals goes to the rewriter together. The graph has no checkpointer:
+the ledger remembers every answer.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Annotated, Any, Literal, TypedDict, cast
+
+from langgraph.graph import END, START, StateGraph
+from langgraph.graph.state import CompiledStateGraph
+from langgraph.runtime import Runtime
+
+from socratune.agents.evidence import Brief, Failure
+from socratune.agents.rewriter import Findings, Limits
+from socratune.graphs.context import Agents
+from socratune.memory.records import Critique, Hypothesis, Prompt, Question, SubGoal
+from socratune.tools.journal import Journal
+
+ASKS = 2
+"""Questions on one sub-goal: the first, and one more when the critic turned it down."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DialogueDeps:
+    """What one dialogue is about."""
+
+    agents: Agents
+    brief: Brief
+    steps: Sequence[tuple[SubGoal, Sequence[Failure]]]
+    limits: Limits
+    attempt: int
+    journal: Journal
+    key: str
+    """Of the proposal: `2.0`."""
+
+
+class Dialogue(TypedDict, total=False):
+    """Where the dialogue stands, and what it has found."""
+
+    step: int
+    asked: int
+    advice: str
+    question: str
+    critique: Critique
+    critiques: Annotated[list[Critique], operator.add]
+    questions: Annotated[list[Question], operator.add]
+    child: Prompt
+    reason: str
+
+
+async def examine(state: Dialogue, runtime: Runtime[DialogueDeps]) -> Dialogue:
+    """Ask the critic why the prompt fails on the cluster of this step."""
+    deps = runtime.context
+    subgoal, failures = deps.steps[state["step"]]
+    critique = await deps.agents.critic.examine(deps.brief, subgoal, failures, attempt=deps.attempt)
+    return {"critique": critique, "critiques": [critique], "asked": 0, "advice": ""}
+
+
+async def ask(state: Dialogue, runtime: Runtime[DialogueDeps]) -> Dialogue:
+    """Let the teacher ask."""
+    deps = runtime.context
+    _, failures = deps.steps[state["step"]]
+    question = await deps.agents.teacher.ask(
+        deps.brief, state["critique"], failures, advice=state["advice"], attempt=deps.attempt
+    )
+    return {"question": question, "asked": state["asked"] + 1}
+
+
+async def judge(state: Dialogue, runtime: Runtime[DialogueDeps]) -> Dialogue:
+    """Let the critic judge the question."""
+    deps = runtime.context
+    _, failures = deps.steps[state["step"]]
+    question = await deps.agents.question_critic.judge(
+        deps.brief, state["question"], state["critique"], failures, attempt=deps.attempt
+    )
+    facts = {"accepted": len(question.labels), "asked": state["asked"]}
+    key = f"{deps.key}.{state['step']}.{state['asked']}"
+    await deps.journal.record("question", key, facts, {"question": question.text, "advice": question.advice})
+    return {"questions": [question], "advice": question.advice or "Point at the rows that show the cause."}
+
+
+def advance(state: Dialogue) -> Dialogue:
+    """Go to the next sub-goal."""
+    return {"step": state["step"] + 1}
+
+
+async def rewrite(state: Dialogue, runtime: Runtime[DialogueDeps]) -> Dialogue:
+    """Let the rewriter answer all accepted questions by one edit."""
+    deps = runtime.context
+    accepted = [question for question in state["questions"] if question.labels]
+    findings = Findings(hypotheses=accepted_hypotheses(state), questions=accepted)
+    child, reason = await deps.agents.rewriter.rewrite(deps.brief, findings, deps.limits, attempt=deps.attempt)
+    return {"child": child, "reason": reason}
+
+
+def after_examine(state: Dialogue) -> Literal["ask", "advance"]:
+    """Without a hypothesis there is nothing to ask about."""
+    return "ask" if state["critique"].hypotheses else "advance"
+
+
+def after_ask(state: Dialogue) -> Literal["judge", "advance"]:
+    """A teacher without a question is believed."""
+    return "judge" if state["question"] else "advance"
+
+
+def after_judge(state: Dialogue) -> Literal["ask", "advance"]:
+    """Ask once more when nothing was accepted."""
+    return "ask" if not state["questions"][-1].labels and state["asked"] < ASKS else "advance"
+
+
+def after_advance(state: Dialogue, runtime: Runtime[DialogueDeps]) -> Literal["examine", "rewrite", "__end__"]:
+    """Go on to the next cluster, then to the edit, if anything was accepted."""
+    if state["step"] < len(runtime.context.steps):
+        return "examine"
+    return "rewrite" if accepted_hypotheses(state) else "__end__"
+
+
+def accepted_hypotheses(state: Dialogue) -> list[Hypothesis]:
+    """Return what the critic accepted, labelled so that clusters do not collide (`c1-A`), most evidence first."""
+    labels = {label for question in state.get("questions", []) for label in question.labels}
+    found = [
+        replace(hypothesis, label=f"{critique.cluster}-{hypothesis.label}")
+        for critique in state.get("critiques", [])
+        for hypothesis in critique.hypotheses
+    ]
+    return sorted((h for h in found if h.label in labels), key=lambda h: (-len(h.example_ids), h.label))
+
+
+@cache
+def socratic_graph() -> CompiledStateGraph[Dialogue, DialogueDeps, Dialogue, Dialogue]:
+    """Return the compiled dialogue."""
+    graph = StateGraph(Dialogue, context_schema=DialogueDeps)
+    graph.add_node("examine", examine)
+    graph.add_node("ask", ask)
+    graph.add_node("judge", judge)
+    graph.add_node("advance", advance)
+    graph.add_node("rewrite", rewrite)
+    graph.add_edge(START, "examine")
+    graph.add_conditional_edges("examine", after_examine)
+    graph.add_conditional_edges("ask", after_ask)
+    graph.add_conditional_edges("judge", after_judge)
+    graph.add_conditional_edges("advance", after_advance)
+    graph.add_edge("rewrite", END)
+    return graph.compile(name="socratic")
+
+
+async def hold_dialogue(deps: DialogueDeps) -> Dialogue:
+    """Run one dialogue to its end. Raises what the agents raise."""
+    limit: Any = {"recursion_limit": 8 * len(deps.steps) + 8}
+    return cast("Dialogue", await socratic_graph().ainvoke({"step": 0}, limit, context=deps))

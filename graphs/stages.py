@@ -1,0 +1,167 @@
+"""The nodes of the outer graph.
+
+Only `test` and `report` look at the sealed rows. The search runs in a graph of its own with a context of its own: as a
+node of this one it would be handed this one's context, test rows included.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any, Literal, TypedDict, cast
+
+from langgraph.runtime import Runtime
+
+from socratune.graphs.baselines import baselines
+from socratune.graphs.checkpoints import continue_graph
+from socratune.graphs.context import OptimizeDeps, SearchDeps, candidate_of, differences, scored
+from socratune.graphs.search import search_graph
+from socratune.graphs.state import SearchState
+from socratune.graphs.trials import stop_reason
+from socratune.memory.errors import BudgetExhausted
+from socratune.memory.records import Candidate, CandidateId, Example, ExampleId, Rollout
+from socratune.tools import gate as gates
+from socratune.tools.finalists import choose_finalist
+from socratune.tools.statistics import compare
+
+NOISE_ROWS = 8
+NOISE_REPEATS = 3
+FINALISTS = 3
+TEST_BLOCK = 10
+"""Rows a side that are tested before the other side's same rows."""
+
+
+class OptimizeState(TypedDict, total=False):
+    """Ids and reasons that go from stage to stage."""
+
+    survivors: list[str]
+    """Baselines that go on into the search."""
+    stop: str
+    """Why the search ended."""
+    finalist: str
+    tested: bool
+
+
+async def preflight(state: OptimizeState, runtime: Runtime[OptimizeDeps]) -> OptimizeState:
+    """Measure noise and readability on the seed, and race the baselines against it on the first dev rows."""
+    deps = runtime.context.search
+    seed = candidate_of(deps, deps.root)
+    rows = deps.dev[:NOISE_ROWS]
+    try:
+        await _measure_noise(deps, seed, rows)
+        return {"survivors": [each.id for each in await _racing_baselines(deps, seed, rows)]}
+    except BudgetExhausted as error:
+        await deps.journal.record("preflight_cut", "", {"cap": error.cap})
+        return {"survivors": []}
+
+
+async def _measure_noise(deps: SearchDeps, seed: Candidate, rows: Sequence[Example]) -> None:
+    """Score the same rows several times: how often the same prompt disagrees with itself."""
+    runs = [await deps.evaluator.score(seed, rows, phase="preflight", repeat=repeat) for repeat in range(NOISE_REPEATS)]
+    unstable = sum(len({each.reward for each in outcomes}) > 1 for outcomes in zip(*runs, strict=True))
+    unread = sum(not each.parsed for each in runs[0])
+    facts = {
+        "rows": len(rows),
+        "repeats": NOISE_REPEATS,
+        "unstable": unstable,
+        "unread": unread,
+        "failed": sum(each.reward is None for each in runs[0]),
+        "score": _mean(runs[0]),
+    }
+    await deps.journal.record("preflight", "", facts)
+
+
+async def _racing_baselines(deps: SearchDeps, seed: Candidate, rows: Sequence[Example]) -> list[Candidate]:
+    before = scored(await deps.evaluator.score(seed, rows, phase="preflight"))
+    running = []
+    for baseline in baselines(seed, deps.train):
+        after = scored(await deps.evaluator.score(baseline, rows, phase="preflight"))
+        ahead = gates.passes(differences(after, before), 0.0) and sum(after.values()) > sum(before.values())
+        facts = {"operator": baseline.operator, "rows": len(rows), "goes_on": ahead}
+        await deps.journal.record("baseline", baseline.id, facts)
+        if ahead and not deps.guard.violations(baseline.prompt, parent=seed.prompt, known=[]):
+            await deps.ledger.add_candidate(baseline)
+            running.append(baseline)
+    return running
+
+
+async def search(state: OptimizeState, runtime: Runtime[OptimizeDeps]) -> OptimizeState:
+    """Run the search in its own graph, with train and dev alone; a spent budget ends it, nothing more."""
+    deps = runtime.context.search
+    start = SearchState(round=0, leader=deps.root, children=state["survivors"], stale=0, stop="")
+    graph = search_graph(runtime.context.saver)
+    try:
+        ended = await continue_graph(graph, start, context=deps, thread=f"{deps.ledger.run}:search")
+        return {"stop": stop_reason(cast("SearchState", ended), deps.recipe.patience)}
+    except BudgetExhausted as error:
+        return {"stop": f"budget: {error.cap}"}
+
+
+async def finalist(state: OptimizeState, runtime: Runtime[OptimizeDeps]) -> OptimizeState:
+    """Settle on all of dev which of the last accepted edits hold, and let one candidate go on."""
+    deps = runtime.context.search
+    accepted = [candidate_of(deps, event.body["leader"]) for event in deps.ledger.events("leader")]
+    try:
+        for child in reversed(accepted[-FINALISTS:]):
+            await _settle(deps, child, candidate_of(deps, child.parents[0]))
+    except BudgetExhausted as error:
+        await deps.journal.record("finalist_cut", "", {"cap": error.cap})
+    scores = {each: _dev_scores(deps, each) for each in (deps.root, *(child.id for child in accepted))}
+    chosen = choose_finalist(accepted, scores, root=deps.root)
+    await deps.journal.record("finalist", "", {"finalist": chosen})
+    return {"finalist": chosen, "tested": chosen != deps.root}
+
+
+async def _settle(deps: SearchDeps, child: Candidate, parent: Candidate) -> None:
+    """Score an edit and its parent on the rest of dev, unless the edit is far ahead already."""
+    if not gates.beaten(differences(_dev_scores(deps, child.id), _dev_scores(deps, parent.id))):
+        await deps.evaluator.score(child, deps.dev, phase="finalist")
+        await deps.evaluator.score(parent, deps.dev, phase="finalist")
+
+
+def _dev_scores(deps: SearchDeps, candidate: CandidateId) -> dict[ExampleId, float]:
+    known = deps.ledger.rollouts(candidate)
+    return scored([known[example.id] for example in deps.dev if example.id in known])
+
+
+def after_finalist(state: OptimizeState) -> Literal["test", "report"]:
+    """The seed is not tested against itself: the sealed rows stay sealed."""
+    return "test" if state["tested"] else "report"
+
+
+async def test(state: OptimizeState, runtime: Runtime[OptimizeDeps]) -> OptimizeState:
+    """Open the sealed rows, once: the seed and the finalist on the same rows, and one paired test."""
+    deps, rows = runtime.context.search, runtime.context.sealed.test
+    runtime.context.seal(frozenset(example.group for example in rows))
+    await deps.journal.record("test_opened", "", {"rows": len(rows), "finalist": state["finalist"]})
+    seed, chosen = candidate_of(deps, deps.root), candidate_of(deps, state["finalist"])
+    old: dict[ExampleId, float] = {}
+    new: dict[ExampleId, float] = {}
+    try:
+        for start in range(0, len(rows), TEST_BLOCK):
+            block = rows[start : start + TEST_BLOCK]
+            before = scored(await deps.evaluator.score(seed, block, phase="test"))
+            new |= scored(await deps.evaluator.score(chosen, block, phase="test"))
+            old |= before
+    except BudgetExhausted as error:
+        await deps.journal.record("test_cut", "", {"cap": error.cap})
+    shared = [example.id for example in rows if example.id in old and example.id in new]
+    verdict = compare([old[row] for row in shared], [new[row] for row in shared])
+    means = {
+        name: sum(side[row] for row in shared) / max(1, len(shared)) for name, side in (("seed", old), ("best", new))
+    }
+    await deps.journal.record("verdict", "", {"verdict": asdict(verdict), "means": means})
+    return {}
+
+
+async def report(state: OptimizeState, runtime: Runtime[OptimizeDeps]) -> OptimizeState:
+    """Record how the run ended; the doors write it out."""
+    deps = runtime.context.search
+    facts: dict[str, Any] = {"stop": state["stop"], "finalist": state["finalist"], "tested": state["tested"]}
+    await deps.journal.record("ended", "", facts)
+    return {}
+
+
+def _mean(rollouts: Sequence[Rollout]) -> float | None:
+    rewards = [each.reward for each in rollouts if each.reward is not None]
+    return sum(rewards) / len(rewards) if rewards else None

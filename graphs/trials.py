@@ -1,0 +1,171 @@
+"""The second half of a round: lint, gate, race, curate; and where to go from there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from langgraph.runtime import Runtime
+from langgraph.types import Overwrite
+
+from socratune.graphs.context import SearchDeps, candidate_of, differences, scored
+from socratune.graphs.state import SearchState
+from socratune.memory.errors import Paused
+from socratune.memory.records import Candidate, Example, ExampleId
+from socratune.tools import gate as gates
+from socratune.tools.search.policy import gain
+from socratune.tools.tokens import estimate
+
+RACE_BLOCK = 16
+STRAIGHT_FAILURES = 5
+"""Proposals in a row that failed for want of a readable answer; then the run pauses."""
+
+
+async def lint(state: SearchState, runtime: Runtime[SearchDeps]) -> SearchState:
+    """Refuse damaged children before a cent is spent on them; pause when no proposal can be read any more."""
+    deps = runtime.context
+    await _pause_if_unreadable(deps)
+    tried = {event.body["child"] for event in deps.ledger.events("judged")} | {deps.root}
+    known = [candidate_of(deps, each).prompt for each in sorted(tried)]
+    clean: list[str] = []
+    for child in (candidate_of(deps, each) for each in dict.fromkeys(state["children"])):
+        parent = candidate_of(deps, child.parents[0])
+        broken = deps.guard.violations(child.prompt, parent=parent.prompt, known=known)
+        if not broken:
+            clean.append(child.id)
+            known.append(child.prompt)
+            continue
+        await deps.journal.record(
+            "judged", f"{state['round']} {child.id}", _judgement(child, f"refused: {'; '.join(broken)}", gain=0.0)
+        )
+    return {"children": Overwrite(clean)}  # type: ignore[typeddict-item]  # as above
+
+
+async def _pause_if_unreadable(deps: SearchDeps) -> None:
+    straight = 0
+    for event in deps.ledger.events("proposal", "paused"):
+        straight = straight + 1 if event.kind == "proposal" and event.body["failed"] else 0
+    if straight < STRAIGHT_FAILURES:
+        return
+    cause = deps.ledger.events("proposal")[-1].body["failed"]
+    await deps.journal.record("paused", str(deps.attempt + 1), {"cause": cause})
+    raise Paused(f"{straight} proposals in a row failed; the last: {cause}")
+
+
+async def gate(state: SearchState, runtime: Runtime[SearchDeps]) -> SearchState:
+    """Compare each child with its parent on growing slices of dev, and drop it at the first stage it fails."""
+    deps = runtime.context
+    passed = [child for child in state["children"] if await _passes_gate(deps, child, state["round"])]
+    return {"children": Overwrite(passed)}  # type: ignore[typeddict-item]  # as above
+
+
+async def _passes_gate(deps: SearchDeps, child_id: str, number: int) -> bool:
+    child = candidate_of(deps, child_id)
+    parent = candidate_of(deps, child.parents[0])
+    for size, margin in gates.stages(len(deps.dev)):
+        rows = deps.dev[:size]
+        old = scored(await deps.evaluator.score(parent, rows, phase="search"))
+        new = scored(await deps.evaluator.score(child, rows, phase="search"))
+        gained = differences(new, old)
+        if not gates.passes(gained, margin):
+            outcome = f"rejected after {size} rows"
+            await deps.journal.record("judged", f"{number} {child_id}", _judgement(child, outcome, gain=gain(new, old)))
+            return False
+    return True
+
+
+async def race(state: SearchState, runtime: Runtime[SearchDeps]) -> SearchState:
+    """Run several survivors, and a leader that is not their parent, on further dev rows until one is ahead."""
+    deps = runtime.context
+    running = [candidate_of(deps, child) for child in state["children"]]
+    leader = candidate_of(deps, state["leader"])
+    if running and any(leader.id not in child.parents for child in running):
+        running.append(leader)
+    seen = gates.stages(len(deps.dev))[-1][0]
+    while len(running) > 1 and seen < len(deps.dev):
+        seen = min(seen + RACE_BLOCK, len(deps.dev))
+        running = await _not_beaten(deps, running, deps.dev[:seen])
+    if not running:
+        return {"children": Overwrite([])}  # type: ignore[typeddict-item]  # as above
+    winner = best(
+        running, {c.id: scored(await deps.evaluator.score(c, deps.dev[:seen], phase="search")) for c in running}
+    )
+    accepted = [] if winner.id == leader.id else [winner.id]
+    for child in state["children"]:
+        if child not in accepted:
+            record = _judgement(candidate_of(deps, child), "passed the gate, lost the race", gain=0.0)
+            await deps.journal.record("judged", f"{state['round']} {child}", record)
+    return {"children": Overwrite(accepted)}  # type: ignore[typeddict-item]  # as above
+
+
+async def _scores(
+    deps: SearchDeps, running: Sequence[Candidate], rows: Sequence[Example]
+) -> dict[str, dict[ExampleId, float]]:
+    return {c.id: scored(await deps.evaluator.score(c, rows, phase="search")) for c in running}
+
+
+async def _not_beaten(deps: SearchDeps, running: Sequence[Candidate], rows: Sequence[Example]) -> list[Candidate]:
+    scores = await _scores(deps, running, rows)
+    ahead = best(running, scores)
+    return [c for c in running if c == ahead or not gates.beaten(differences(scores[ahead.id], scores[c.id]))]
+
+
+def best(running: Sequence[Candidate], scores: Mapping[str, Mapping[ExampleId, float]]) -> Candidate:
+    """Return the candidate with the highest mean on the rows that all have; ties go to the shorter prompt."""
+    shared = set.intersection(*(set(scores[candidate.id]) for candidate in running))
+
+    def rank(candidate: Candidate) -> tuple[float, int, str]:
+        total = sum(scores[candidate.id][row] for row in shared)
+        return (-round(total, 9), estimate(candidate.prompt.instructions), candidate.id)
+
+    return min(running, key=rank)
+
+
+async def curate(state: SearchState, runtime: Runtime[SearchDeps]) -> SearchState:
+    """Record what the round taught: the accepted edit, the leader, and what the policy is told."""
+    deps = runtime.context
+    number = str(state["round"])
+    if not state["children"]:
+        told = {"child": state["leader"], "scores": {}, "cost": 0.0}
+        if state["round"] > 0:
+            await deps.journal.record("told", number, told)
+        return {"stale": state["stale"] + (1 if state["round"] > 0 else 0)}
+    child = candidate_of(deps, state["children"][0])
+    new, old = _on_dev(deps, child.id), _on_dev(deps, child.parents[0])
+    gained = gain(new, old)
+    await deps.journal.record(
+        "judged", f"{number} {child.id}", _judgement(child, f"accepted, gain {gained:+.2f}", gain=gained)
+    )
+    await deps.journal.record("told", number, {"child": child.id, "scores": new, "cost": float(len(new))})
+    facts = {"leader": child.id, "round": state["round"], "gain": gained, "operator": child.operator}
+    await deps.journal.record("leader", number, facts, {"reason": child.reason})
+    return {"leader": child.id, "stale": 0}
+
+
+def _on_dev(deps: SearchDeps, candidate: str) -> dict[ExampleId, float]:
+    known = deps.ledger.rollouts(candidate_of(deps, candidate).id)
+    return scored([known[example.id] for example in deps.dev if example.id in known])
+
+
+def _judgement(child: Candidate, outcome: str, *, gain: float) -> dict[str, Any]:
+    accepted = outcome.startswith("accepted")
+    return {
+        "child": child.id,
+        "outcome": outcome,
+        "accepted": accepted,
+        "gain": gain,
+        "rules": list(child.lessons),
+        "round": child.round,
+    }
+
+
+def route(state: SearchState, runtime: Runtime[SearchDeps]) -> Literal["plan", "finish"]:
+    """Go on until nothing is left to mend or patience is at its end; the budget ends the search by itself."""
+    return "finish" if stop_reason(state, runtime.context.recipe.patience) else "plan"
+
+
+def stop_reason(state: SearchState, patience: int) -> str:
+    """Say why the search ends here; empty when it does not."""
+    if state.get("stop"):
+        return state["stop"]
+    return "patience" if state["stale"] >= patience else ""

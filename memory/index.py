@@ -1,0 +1,92 @@
+"""A Chroma index over the lessons: ids and our own vectors only, owned by one process, rebuilt whenever in doubt.
+
+It is never the truth. Several writers on one folder lose records without a word, so the folder is held by a file
+lock; an index that cannot be read is put aside and built again from SQL.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from filelock import FileLock, Timeout
+
+from socratune.memory.embedding import NAME, Vector
+
+if TYPE_CHECKING:
+    from chromadb import Collection
+
+BATCH = 200
+"""Records in one upsert; larger ones hold the interpreter for most of a second."""
+
+
+class LessonIndex:
+    """Nearest lessons by meaning. Open it with `LessonIndex.open`, which returns None when another process owns it."""
+
+    def __init__(self, folder: Path, lock: FileLock) -> None:
+        self._folder = folder
+        self._lock = lock
+        self._collection = self._load()
+
+    @classmethod
+    def open(cls, folder: Path) -> LessonIndex | None:
+        """Own the index in `folder`, or return None at once."""
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder.with_suffix(".lock"))
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            return None
+        return cls(folder, lock)
+
+    def close(self) -> None:
+        """Let another process own it."""
+        self._lock.release()
+
+    def _load(self) -> Collection:
+        from chromadb.errors import ChromaError  # noqa: PLC0415  # importing chromadb takes half a second
+
+        try:
+            collection = self._connect()
+            collection.count()
+        except ChromaError:
+            shutil.rmtree(self._folder)
+            collection = self._connect()
+        return collection
+
+    def _connect(self) -> Collection:
+        from chromadb import PersistentClient  # noqa: PLC0415  # as above
+        from chromadb.config import Settings  # noqa: PLC0415
+
+        settings = Settings(anonymized_telemetry=False)
+        client = PersistentClient(path=str(self._folder), settings=settings)
+        space = {"hnsw": {"space": "cosine"}}
+        return client.get_or_create_collection(f"lessons-{NAME}", embedding_function=None, configuration=space)  # type: ignore[arg-type]  # chromadb types the configuration loosely
+
+    def __len__(self) -> int:
+        return int(self._collection.count())
+
+    def add(self, ids: Sequence[str], vectors: Sequence[Vector]) -> None:
+        """Add or replace."""
+        for start in range(0, len(ids), BATCH):
+            part = slice(start, start + BATCH)
+            self._collection.upsert(ids=list(ids[part]), embeddings=np.stack(vectors[part]))
+
+    def remove(self, ids: Sequence[str]) -> None:
+        """Forget; unknown ids are passed over."""
+        if ids:
+            self._collection.delete(ids=list(ids))
+
+    def ids(self) -> frozenset[str]:
+        """Return what is indexed."""
+        return frozenset(self._collection.get(include=[])["ids"])
+
+    def nearest(self, vector: Vector, *, k: int) -> list[str]:
+        """Return at most `k` ids, most similar first; approximate."""
+        with contextlib.suppress(IndexError):
+            return list(self._collection.query(query_embeddings=vector[None, :], n_results=k, include=[])["ids"][0])
+        return []

@@ -1,0 +1,272 @@
+"""The ledger of a run: every call before it is sent and after it is answered, every rollout, candidate and event.
+
+It owns all facts of a run. A write is acknowledged only after its commit (`memory/writer.py`), so a request that a
+provider saw is always on disk, and a completed call is never paid again. SQLite by default; any SQLAlchemy URL works.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import reduce
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from pydantic import TypeAdapter
+
+from socratune.memory.errors import RunOwned
+from socratune.memory.records import Candidate, CandidateId, ExampleId, Role, Rollout, as_json
+from socratune.memory.tables import calls, candidates, connect, events, insert_once, metadata, rollouts, runs
+from socratune.memory.writer import GroupWriter
+
+_CANDIDATE = TypeAdapter(Candidate)
+_ROLLOUT = TypeAdapter(Rollout)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallStart:
+    """What is written before a request is sent."""
+
+    key: str
+    role: Role
+    phase: str
+    model: str
+    reserved_usd: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaidReply:
+    """A completed call, as the ledger gives it back."""
+
+    text: str
+    tokens_in: int
+    tokens_out: int
+    usd: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spent:
+    """What a run has used so far."""
+
+    calls: int = 0
+    rollouts: int = 0
+    tokens_in: int = 0
+    tokens_out: int = 0
+    usd: float = 0.0
+
+    @property
+    def tokens(self) -> int:
+        """In and out."""
+        return self.tokens_in + self.tokens_out
+
+    def plus(self, other: Spent) -> Spent:
+        """Return the sum."""
+        return Spent(**{name: value + getattr(other, name) for name, value in asdict(self).items()})
+
+    @classmethod
+    def total(cls, parts: Iterable[Spent]) -> Spent:
+        """Return the sum of all."""
+        return reduce(cls.plus, parts, cls())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One state change. `key` is unique in a run, so a replayed step records nothing twice."""
+
+    key: str
+    kind: str
+    body: Mapping[str, Any]
+
+
+class Ledger:
+    """The ledger of one run. Open it with `Ledger.open`, close it when the run ends."""
+
+    def __init__(self, engine: sa.Engine, run: str) -> None:
+        self.run = run
+        self._engine = engine
+        self._fence: int | None = None
+        self._writer = GroupWriter(engine, self._check_fence)
+
+    @classmethod
+    def open(cls, where: Path | str, run: str) -> Ledger:
+        """Open the ledger at a SQLite file or a database URL; tables are made when missing."""
+        return cls(connect(where, metadata), run)
+
+    def close(self) -> None:
+        """Commit what is waiting and let go of the database. Closing twice is harmless."""
+        self._writer.close()
+        self._engine.dispose()
+
+    def _check_fence(self, connection: sa.Connection) -> None:
+        if self._fence is None:
+            return
+        current = connection.execute(sa.select(runs.c.fence).where(runs.c.id == self.run)).scalar_one()
+        if current != self._fence:
+            raise RunOwned(self.run, "a process that took it over")
+
+    async def _update_call(self, call: int, values: Mapping[str, Any]) -> None:
+        await self._writer.awrite(
+            lambda c: c.execute(sa.update(calls).where(calls.c.id == call).values(values)) and None
+        )
+
+    async def _insert_once(self, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> int:
+        """Return how many rows were new."""
+        statement = insert_once(self._engine, table).values(rows)
+        return await self._writer.awrite(lambda c: c.execute(statement).rowcount)
+
+    def _read(self, query: sa.Select[Any]) -> list[Any]:
+        with self._engine.connect() as connection:
+            return list(connection.execute(query))
+
+    # --- the run
+
+    def begin_run(self, settings: Mapping[str, Any]) -> None:
+        """Write the run's settings once; a later call changes nothing."""
+        row = {"id": self.run, "created": time.time(), "fence": 0, "settings": json.dumps(settings)}
+        self._writer.write(lambda c: c.execute(insert_once(self._engine, runs).values(row)).rowcount)
+
+    def take_over(self) -> None:
+        """Raise the fencing number: from now on no earlier process can commit."""
+
+        def fence(connection: sa.Connection) -> int:
+            mine = sa.update(runs).where(runs.c.id == self.run).values(fence=runs.c.fence + 1)
+            connection.execute(mine)
+            return int(connection.execute(sa.select(runs.c.fence).where(runs.c.id == self.run)).scalar_one())
+
+        self._fence = self._writer.write(fence)
+
+    def settings(self) -> dict[str, Any]:
+        """Return what `begin_run` wrote; empty when it never ran."""
+        found = self._read(sa.select(runs.c.settings).where(runs.c.id == self.run))
+        return dict(json.loads(found[0].settings)) if found else {}
+
+    # --- calls
+
+    async def begin_call(self, start: CallStart) -> int:
+        """Write a call that is about to be sent; returns its id once that is on disk."""
+        row = asdict(start) | {"run": self.run, "state": "sent", "began": time.time()}
+
+        def insert(connection: sa.Connection) -> int:
+            inserted = connection.execute(sa.insert(calls).values(row)).inserted_primary_key
+            return int(inserted[0]) if inserted else 0
+
+        return await self._writer.awrite(insert)
+
+    async def complete_call(self, call: int, paid: PaidReply) -> None:
+        """Write the answer of a call."""
+        values = {
+            "state": "completed",
+            "reply": paid.text,
+            "tokens_in": paid.tokens_in,
+            "tokens_out": paid.tokens_out,
+            "usd": paid.usd,
+        }
+        await self._update_call(call, values)
+
+    async def fail_call(self, call: int, error: str) -> None:
+        """Write that a call gave no answer."""
+        values = {"state": "failed", "error": error}
+        await self._update_call(call, values)
+
+    def paid(self, key: str) -> PaidReply | None:
+        """Return the answer to a call that was completed before."""
+        columns = (calls.c.reply, calls.c.tokens_in, calls.c.tokens_out, calls.c.usd)
+        same = (calls.c.run == self.run, calls.c.key == key, calls.c.state == "completed")
+        found = self._read(sa.select(*columns).where(*same).limit(1))
+        if not found:
+            return None
+        row = found[0]
+        return PaidReply(text=row.reply, tokens_in=row.tokens_in, tokens_out=row.tokens_out, usd=row.usd)
+
+    def spent(self, *, state: str = "completed") -> dict[Role, Spent]:
+        """Return what the calls in `state` used, by role; calls that were sent and never settled cost their reserve."""
+        usd = calls.c.usd if state == "completed" else calls.c.reserved_usd
+        sums = (sa.func.count(), sa.func.sum(calls.c.tokens_in), sa.func.sum(calls.c.tokens_out), sa.func.sum(usd))
+        query = sa.select(calls.c.role, *sums).where(calls.c.run == self.run, calls.c.state == state)
+        return {
+            role: Spent(
+                calls=count,
+                rollouts=count if role == "target" else 0,
+                tokens_in=tokens_in,
+                tokens_out=tokens_out,
+                usd=used,
+            )
+            for role, count, tokens_in, tokens_out, used in self._read(query.group_by(calls.c.role))
+        }
+
+    def failed(self) -> dict[Role, int]:
+        """Return the number of failed attempts by role."""
+        query = sa.select(calls.c.role, sa.func.count()).where(calls.c.run == self.run, calls.c.state == "failed")
+        return dict(tuple(row) for row in self._read(query.group_by(calls.c.role)))
+
+    # --- candidates and rollouts
+
+    async def add_candidate(self, candidate: Candidate) -> None:
+        """Keep a candidate. Adding the same prompt twice keeps the first."""
+        row = {"run": self.run, "id": candidate.id, "body": as_json(candidate)}
+        await self._insert_once(candidates, [row])
+
+    def candidate(self, candidate_id: CandidateId) -> Candidate:
+        """Return a candidate. Raises `KeyError` when it was never added."""
+        same = (candidates.c.run == self.run, candidates.c.id == candidate_id)
+        found = self._read(sa.select(candidates.c.body).where(*same))
+        if not found:
+            raise KeyError(candidate_id)
+        return _CANDIDATE.validate_json(found[0].body)
+
+    def candidates(self) -> dict[CandidateId, Candidate]:
+        """Return all candidates by id."""
+        query = sa.select(candidates.c.body).where(candidates.c.run == self.run).order_by(candidates.c.id)
+        return {each.id: each for each in (_CANDIDATE.validate_json(row.body) for row in self._read(query))}
+
+    async def add_rollouts(self, new: Iterable[Rollout]) -> None:
+        """Keep the rollouts that have a reward, once. One that failed is not kept: another try may succeed."""
+        rows = [
+            {
+                "run": self.run,
+                "candidate": each.candidate_id,
+                "example": each.example_id,
+                "repeat": each.repeat,
+                "body": as_json(each),
+            }
+            for each in new
+            if each.reward is not None
+        ]
+        if rows:
+            await self._insert_once(rollouts, rows)
+
+    def rollouts(self, candidate_id: CandidateId, *, repeat: int = 0) -> dict[ExampleId, Rollout]:
+        """Return a candidate's rollouts by example."""
+        same = (rollouts.c.run == self.run, rollouts.c.candidate == candidate_id, rollouts.c.repeat == repeat)
+        found = (_ROLLOUT.validate_json(row.body) for row in self._read(sa.select(rollouts.c.body).where(*same)))
+        return {each.example_id: each for each in found}
+
+    # --- events
+
+    async def record(self, event: Event) -> bool:
+        """Keep an event; returns False when its key is there already."""
+        row = {
+            "run": self.run,
+            "key": event.key,
+            "kind": event.kind,
+            "body": json.dumps(event.body, sort_keys=True),
+            "at": time.time(),
+        }
+        return await self._insert_once(events, [row]) > 0
+
+    def event(self, key: str) -> Event | None:
+        """Return the event with this key."""
+        found = self._read(sa.select(events).where(events.c.run == self.run, events.c.key == key))
+        return _event(found[0]) if found else None
+
+    def events(self, *kinds: str) -> list[Event]:
+        """Return events in the order in which they were recorded; of all kinds when none is named."""
+        query = sa.select(events).where(events.c.run == self.run).order_by(events.c.seq)
+        return [_event(row) for row in self._read(query.where(events.c.kind.in_(kinds)) if kinds else query)]
+
+
+def _event(row: Any) -> Event:
+    return Event(key=row.key, kind=row.kind, body=json.loads(row.body))

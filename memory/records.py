@@ -1,0 +1,276 @@
+"""The nouns: frozen values that every other module speaks in.
+
+Nothing here reads, writes, calls or decides. Text that comes from outside is checked where it enters
+(`tools/datasets.py`, `tools/task_files.py`, `tools/replies.py`); here it is already clean.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Literal, NewType
+
+CandidateId = NewType("CandidateId", str)
+ExampleId = NewType("ExampleId", str)
+
+Role = Literal["target", "optimizer", "judge"]
+Split = Literal["train", "dev", "test"]
+Status = Literal["improved", "promising", "no_improvement", "paused", "failed", "interrupted"]
+
+
+def digest(value: object, *, length: int = 12) -> str:
+    """Return the first `length` hex digits of the SHA-256 of `value` written as canonical JSON."""
+    text = json.dumps(value, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:length]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One turn of a chat, as a model receives it."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Example:
+    """One row: the inputs, by variable, and the expected output."""
+
+    id: ExampleId
+    """`r17` for the 17th row of the file, counted from 1 without the header."""
+    inputs: Mapping[str, str]
+    expected: str
+    group: str
+    """Fingerprint of the inputs without case, spacing or punctuation; duplicates share it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demo:
+    """A worked example that stands inside a prompt."""
+
+    inputs: Mapping[str, str]
+    output: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prompt:
+    """What is optimised: a policy from a row to chat messages.
+
+    `system` and `user` are templates with native `{{name}}` placeholders; at least one is not None.
+    """
+
+    system: str | None = None
+    user: str | None = None
+    demos: tuple[Demo, ...] = ()
+
+    @property
+    def id(self) -> CandidateId:
+        """Hash of the content: the same text is the same prompt."""
+        return CandidateId(digest(self.as_dict()))
+
+    @property
+    def instructions(self) -> str:
+        """The templates without the demos."""
+        return "\n\n".join(part for part in (self.system, self.user) if part)
+
+    def as_dict(self) -> dict[str, object]:
+        """Return plain values, ready for JSON."""
+        demos = [{"inputs": dict(demo.inputs), "output": demo.output} for demo in self.demos]
+        return {"system": self.system, "user": self.user, "demos": demos}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Constraints:
+    """What no edit may break."""
+
+    max_tokens: int | None = None
+    """Longest allowed instructions, in estimated tokens."""
+    locked: tuple[str, ...] = ()
+    """Texts that must stay, to the letter."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """Caps; the first to be reached ends the search. None is no cap."""
+
+    usd: float | None = None
+    rollouts: int | None = None
+    """Target calls."""
+    calls: int | None = None
+    """Calls of all roles."""
+    tokens: int | None = None
+    """In and out, all roles."""
+    minutes: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """What is wanted, without the rows: those are kept apart, so that the search can hold a task."""
+
+    name: str
+    goal: str
+    prompt: Prompt
+    variables: tuple[str, ...]
+    metric: str
+    metric_options: Mapping[str, str | float] = field(default_factory=dict)
+    target: str
+    """Model specification, `sim:WORLD` for example."""
+    optimizer: str
+    max_output_tokens: int = 512
+    """Longest answer the target may give."""
+    constraints: Constraints = Constraints()
+    budget: Budget = Budget()
+    recipe: str = "auto"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A prompt, where it came from and why it was written."""
+
+    prompt: Prompt
+    parents: tuple[CandidateId, ...] = ()
+    operator: str = "seed"
+    reason: str = ""
+    evidence: tuple[ExampleId, ...] = ()
+    """The failures that caused the edit."""
+    lessons: tuple[str, ...] = ()
+    """The rules that the edit wrote into the prompt, in words."""
+    written_by: tuple[str, ...] = ()
+    """Name and version of each agent prompt that took part, `critic/1` for example."""
+    round: int = 0
+
+    @property
+    def id(self) -> CandidateId:
+        """The id of its prompt."""
+        return self.prompt.id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rollout:
+    """One candidate run on one example."""
+
+    candidate_id: CandidateId
+    example_id: ExampleId
+    repeat: int = 0
+    output: str | None = None
+    reward: float | None = None
+    """In [0, 1]; 1 is a pass. None when the call failed: a missing score is never a zero."""
+    feedback: str = ""
+    parsed: bool = True
+    """False when no answer could be read out of the output; its reward is then 0."""
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cluster:
+    """Failures that look alike, grouped by code before any agent sees them."""
+
+    id: str
+    signature: str
+    """What the failures share, in words: `expected billing, answered sales`."""
+    example_ids: tuple[ExampleId, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hypothesis:
+    """One possible cause of failures, and the rule that would mend them."""
+
+    label: str
+    """`A`, `B` or `C`."""
+    cause: str
+    rule: str
+    """A sentence that could stand in the prompt."""
+    example_ids: tuple[ExampleId, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Critique:
+    """What the critic concluded from failures: a textual gradient. Empty when it said that it does not know."""
+
+    candidate_id: CandidateId
+    cluster: str
+    hypotheses: tuple[Hypothesis, ...]
+    written_by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """A question of the teacher, and what the critic thought of it."""
+
+    text: str
+    labels: tuple[str, ...]
+    """Hypotheses that the critic accepted as backed by the evidence, after the question."""
+    advice: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubGoal:
+    """One step of the planner's plan: which failures to mend, and how."""
+
+    cluster: str
+    goal: str
+    weight: float
+    """In [0, 1]; the share of effort it deserves."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lesson:
+    """A critique that was made general and passed the gate, or an error or prompt worth recalling."""
+
+    id: str
+    kind: Literal["prompt", "error", "boundary", "lesson"]
+    text: str
+    task: str
+    run: str
+    gate: str
+    """Where it passed or failed: `round 2, 9f3a…`."""
+    gain: float
+    """Paired mean difference in reward at the gate, in [-1, 1]."""
+    usefulness: float = 1.0
+    """In [0, 2]; moves with each gate result of an edit that recalled it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What one paired test says of two candidates. Differences are in reward, in [-1, 1]."""
+
+    status: Literal["improved", "promising", "no_improvement"]
+    n: int
+    difference: float
+    low: float
+    high: float
+    wins: int
+    losses: int
+    p: float
+    """One-sided."""
+    alpha: float
+    method: str
+    detectable: float
+    """Smallest gain that has an 80 % chance to be proven on this many rows."""
+    chance: float
+    """How often an edit that changes nothing would look at least this good."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """One value per slot: which published method this is, in our parts."""
+
+    name: str
+    proposer: str
+    search: str
+    feedback: str
+    moves: int
+    """Children proposed in a round."""
+    patience: int
+    """Rounds without an accepted child before the search stops."""
+    source: str
+    """The paper, as an arXiv number, or `socratune`."""
+    differs: str = ""
+    """How our reading departs from the released code."""
+
+
+def as_json(value: object) -> str:
+    """Return canonical JSON of a record."""
+    return json.dumps(asdict(value), sort_keys=True, ensure_ascii=False)  # type: ignore[call-overload]  # any record

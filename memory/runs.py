@@ -1,0 +1,150 @@
+"""Where runs live on disk, and who holds one.
+
+A run is a folder `HOME/runs/<id>/`, readable by its owner alone. Ownership is a lock on a file in it, which the
+operating system frees when the owner dies, and the ledger's fencing number, which a paused owner cannot pass.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from socratune.memory.errors import BadInput, RunOwned
+
+_RUN_ID = re.compile(r"[a-z0-9][a-z0-9-]{2,62}")
+PATIENCE_SECONDS = 1.0
+"""How long a second process waits for a run before it is refused."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFolder:
+    """The files of one run."""
+
+    path: Path
+
+    @property
+    def id(self) -> str:
+        """The run's id, which is its folder's name."""
+        return self.path.name
+
+    @property
+    def ledger(self) -> Path:
+        """Every call, rollout, candidate and event."""
+        return self.path / "ledger.db"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Where the graphs stand."""
+        return self.path / "checkpoints.db"
+
+    @property
+    def log(self) -> Path:
+        """JSON lines, one for each state change."""
+        return self.path / "log.jsonl"
+
+    @property
+    def result(self) -> Path:
+        """The final record."""
+        return self.path / "result.json"
+
+    @property
+    def leading(self) -> Path:
+        """The leader so far, as a task file."""
+        return self.path / "leading.yaml"
+
+    @property
+    def best(self) -> Path:
+        """The prompt that the run stands for: the new one only when it is proven, else the user's own."""
+        return self.path / "best.yaml"
+
+    @property
+    def candidate(self) -> Path:
+        """A promising prompt that is not proven."""
+        return self.path / "candidate.yaml"
+
+    @property
+    def report(self) -> Path:
+        """What happened, in Markdown."""
+        return self.path / "report.md"
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold the run. Raises `RunOwned`, naming the holder, when another process does."""
+        lock, note = FileLock(self.path / "owner.lock"), self.path / "owner.json"
+        try:
+            lock.acquire(timeout=PATIENCE_SECONDS)
+        except Timeout as error:
+            holder = note.read_text() if note.exists() else "another process"
+            raise RunOwned(self.id, holder) from error
+        try:
+            note.write_text(json.dumps({"pid": os.getpid(), "since": time.strftime("%Y-%m-%d %H:%M:%S")}))
+            yield
+        finally:
+            lock.release()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Home:
+    """The folder `.socratune`: runs, memory and the project's salt."""
+
+    path: Path
+
+    @property
+    def memory(self) -> Path:
+        """What was learned across runs."""
+        return self.path / "memory.db"
+
+    def prepare(self) -> None:
+        """Make the folder, closed to others and ignored by git."""
+        (self.path / "runs").mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.path.chmod(0o700)
+        ignore = self.path / ".gitignore"
+        if not ignore.exists():
+            ignore.write_text("*\n")
+
+    def salt(self) -> str:
+        """Return the project's salt, made at first use: with it, a row's split never changes."""
+        self.prepare()
+        file = self.path / "salt"
+        if not file.exists():
+            file.write_text(secrets.token_hex(8) + "\n")
+        return file.read_text().strip()
+
+    def new_run(self, name: str) -> RunFolder:
+        """Make the folder of a new run, named after the task and the time."""
+        self.prepare()
+        stem = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:32] or "run"
+        run = RunFolder(path=self.path / "runs" / f"{stem}-{time.strftime('%m%d-%H%M%S')}-{secrets.token_hex(2)}")
+        run.path.mkdir(mode=0o700)
+        return run
+
+    def runs(self) -> list[RunFolder]:
+        """Return all runs, newest first."""
+        folders = [p for p in (self.path / "runs").glob("*") if p.is_dir() and not p.is_symlink()]
+        return [RunFolder(path=p) for p in sorted(folders, key=lambda p: p.stat().st_ctime, reverse=True)]
+
+    def run(self, run_id: str) -> RunFolder:
+        """Return a run by its id, the beginning of one, or `last`. Raises `BadInput` when none or several match."""
+        known = self.runs()
+        if run_id == "last" and known:
+            return known[0]
+        found = [run for run in known if _RUN_ID.fullmatch(run_id) and run.id.startswith(run_id)]
+        exact = [run for run in found if run.id == run_id]
+        if len(exact or found) != 1:
+            problem = f"{len(found)} runs begin with {run_id!r}" if found else f"no run {run_id!r} in {self.path}"
+            raise BadInput(problem, cure="`socratune runs` lists them")
+        return (exact or found)[0]
+
+    def forget_run(self, run: RunFolder) -> None:
+        """Delete a run's folder."""
+        shutil.rmtree(run.path)

@@ -1,0 +1,87 @@
+"""The tables of a run's ledger, and how SQLite is told to be durable."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+metadata = sa.MetaData()
+runs = sa.Table(
+    "runs",
+    metadata,
+    sa.Column("id", sa.String, primary_key=True),
+    sa.Column("created", sa.Float, nullable=False),
+    sa.Column("fence", sa.Integer, nullable=False),
+    sa.Column("settings", sa.Text, nullable=False),
+)
+calls = sa.Table(
+    "calls",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("run", sa.String, nullable=False),
+    sa.Column("key", sa.String, nullable=False),
+    sa.Column("role", sa.String, nullable=False),
+    sa.Column("phase", sa.String, nullable=False),
+    sa.Column("model", sa.String, nullable=False),
+    sa.Column("state", sa.String, nullable=False),
+    sa.Column("reserved_usd", sa.Float, nullable=False),
+    sa.Column("reply", sa.Text),
+    sa.Column("error", sa.Text),
+    sa.Column("tokens_in", sa.Integer, nullable=False, default=0),
+    sa.Column("tokens_out", sa.Integer, nullable=False, default=0),
+    sa.Column("usd", sa.Float, nullable=False, default=0.0),
+    sa.Column("began", sa.Float, nullable=False),
+    sa.Index("calls_by_key", "run", "key"),
+)
+rollouts = sa.Table(
+    "rollouts",
+    metadata,
+    sa.Column("run", sa.String, primary_key=True),
+    sa.Column("candidate", sa.String, primary_key=True),
+    sa.Column("example", sa.String, primary_key=True),
+    sa.Column("repeat", sa.Integer, primary_key=True),
+    sa.Column("body", sa.Text, nullable=False),
+)
+candidates = sa.Table(
+    "candidates",
+    metadata,
+    sa.Column("run", sa.String, primary_key=True),
+    sa.Column("id", sa.String, primary_key=True),
+    sa.Column("body", sa.Text, nullable=False),
+)
+events = sa.Table(
+    "events",
+    metadata,
+    sa.Column("seq", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("run", sa.String, nullable=False),
+    sa.Column("key", sa.String, nullable=False),
+    sa.Column("kind", sa.String, nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+    sa.Column("at", sa.Float, nullable=False),
+    sa.UniqueConstraint("run", "key"),
+)
+
+
+def connect(where: Path | str, tables: sa.MetaData) -> sa.Engine:
+    """Open a SQLite file or a database URL; `tables` are made when missing."""
+    engine = sa.create_engine(f"sqlite:///{where}" if isinstance(where, Path) else where)
+    if engine.dialect.name == "sqlite":
+        sa.event.listen(engine, "connect", _durable)
+    tables.create_all(engine)
+    return engine
+
+
+def insert_once(engine: sa.Engine, table: sa.Table) -> sqlite.Insert | postgresql.Insert:
+    """Return an insert that leaves rows alone that are there already."""
+    insert = postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
+    return insert(table).on_conflict_do_nothing()
+
+
+def _durable(connection: Any, _record: object) -> None:
+    cursor = connection.cursor()
+    for setting in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=5000"):
+        cursor.execute(f"PRAGMA {setting}")
+    cursor.close()

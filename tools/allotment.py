@@ -1,0 +1,65 @@
+"""How a budget is divided before anything is spent: the final test first, then what leads up to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from socratune.memory.records import Budget
+from socratune.tools.gate import GATE_STAGES
+from socratune.tools.purse import Phase
+from socratune.tools.splits import Splits, test_rows
+
+PREFLIGHT_SHARE = 0.08
+TEST_SHARE = 0.25
+FINALIST_SHARE = 0.10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allotment:
+    """Rows a side in the final test, and what each phase must leave for those after it."""
+
+    test_rows: int
+    held: Mapping[Phase, Budget]
+
+    @staticmethod
+    def read_held(written: Mapping[Phase, Mapping[str, Any]]) -> dict[Phase, Budget]:
+        """Return what each phase must leave, as a run's settings keep it."""
+        return {phase: Budget(**budget) for phase, budget in written.items()}
+
+
+def allot(budget: Budget, splits: Splits) -> Allotment:
+    """Divide a budget.
+
+    Rollouts and calls are held for the very rows of the test; USD and tokens, whose use is not known yet, by share.
+    """
+    counted = [cap for cap in (budget.rollouts, budget.calls) if cap is not None]
+    rows = test_rows(len(splits.test), min(counted) if counted else None)
+    finalist = 2 * max(0, len(splits.dev) - GATE_STAGES[-1][0])
+    if counted:
+        finalist = min(finalist, int(FINALIST_SHARE * min(counted)))
+    test = _held(budget, calls=2 * rows, share=TEST_SHARE)
+    search = _held(budget, calls=2 * rows + finalist, share=TEST_SHARE + FINALIST_SHARE / 2)
+    return Allotment(
+        test_rows=rows, held={"preflight": _all_but(budget, PREFLIGHT_SHARE), "search": search, "finalist": test}
+    )
+
+
+def _held(budget: Budget, *, calls: int, share: float) -> Budget:
+    return Budget(
+        usd=budget.usd * share if budget.usd is not None else None,
+        rollouts=calls,
+        calls=calls,
+        tokens=int(budget.tokens * share) if budget.tokens is not None else None,
+    )
+
+
+def _all_but(budget: Budget, share: float) -> Budget:
+    rest = 1 - share
+    return Budget(
+        usd=budget.usd * rest if budget.usd is not None else None,
+        rollouts=round(budget.rollouts * rest) if budget.rollouts is not None else None,
+        calls=round(budget.calls * rest) if budget.calls is not None else None,
+        tokens=round(budget.tokens * rest) if budget.tokens is not None else None,
+    )

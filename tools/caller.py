@@ -1,0 +1,168 @@
+"""The only way to a model.
+
+One call passes: cache, de-duplication of calls in flight, reservation of its worst case, a place under the concurrency
+limit, a ledger row that is committed, the provider, the stop reason, the ledger row completed. There is one retry
+layer, and it is here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import stamina
+
+from socratune.memory.errors import BadInput, CallFailed, FinalFailure, Paused, TransientFailure
+from socratune.memory.ledger import CallStart, Ledger, PaidReply, Spent
+from socratune.memory.records import Message, Role
+from socratune.tools.models import ANSWER, LanguageModel, Price, Reply, Request
+from socratune.tools.purse import Phase, Purse
+from socratune.tools.sections import seal
+from socratune.tools.throttle import Throttle
+from socratune.tools.tokens import at_most
+
+ATTEMPTS = 6
+LONGEST_WAIT = 120.0
+"""Seconds; a provider that asks for a longer pause is waited for this long."""
+SLOWEST_CALL = 300.0
+"""Seconds from sending to the last word."""
+STRAIGHT_FAILURES = 20
+"""So many calls without an answer in between pause the run: the trouble is not one row's."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """A model in a role: what an agent or the evaluator holds, and all that it can do."""
+
+    caller: Caller
+    role: Role
+    max_tokens: int
+
+    async def ask(self, messages: tuple[Message, ...], *, phase: Phase, repeat: int = 0) -> str:
+        """Return the answer's text. Raises `CallFailed`, `BudgetExhausted`, `Paused` or `Interrupted`."""
+        request = Request(messages=messages, max_tokens=self.max_tokens, repeat=repeat)
+        return (await self.caller.call(self.role, request, phase=phase)).text
+
+
+class Caller:
+    """Calls the models of one run."""
+
+    def __init__(
+        self, models: Mapping[Role, LanguageModel], *, ledger: Ledger, purse: Purse, secret: bytes, concurrency: int
+    ) -> None:
+        self._models = models
+        self._ledger = ledger
+        self._secret = secret
+        self._throttles = {role: Throttle(concurrency) for role in models}
+        self._flying: dict[str, asyncio.Task[PaidReply]] = {}
+        self._straight_failures = 0
+        self.purse = purse
+        self.cached = 0
+        """Calls that were answered from the ledger or by a call in flight."""
+        _need_prices(models, purse)
+
+    async def call(self, role: Role, request: Request, *, phase: Phase) -> PaidReply:
+        """Answer from the ledger when the same call was completed before, else pay for it."""
+        key = request.key(self._models[role].name)
+        paid = self._ledger.paid(key)
+        if paid is not None:
+            self.cached += 1
+            return paid
+        task = self._flying.get(key)
+        if task is None:
+            task = self._flying[key] = asyncio.create_task(self._pay(role, request, key, phase))
+            task.add_done_callback(lambda _: self._flying.pop(key))
+        else:
+            self.cached += 1
+        return await asyncio.shield(task)
+
+    async def drain(self) -> None:
+        """Wait for the calls in flight: what was sent is paid for and must be kept."""
+        await asyncio.gather(*self._flying.values(), return_exceptions=True)
+
+    async def _pay(self, role: Role, request: Request, key: str, phase: Phase) -> PaidReply:
+        model = self._models[role]
+        worst = _worst_case(role, request, model.price)
+        await self.purse.admit(phase, worst)
+        spent = Spent()
+        try:
+            start = CallStart(key=key, role=role, phase=phase, model=model.name, reserved_usd=worst.usd)
+            paid = await self._persist(model, request, start)
+            spent = _spent(role, paid)
+        finally:
+            self.purse.settle(worst, spent)
+        return paid
+
+    async def _persist(self, model: LanguageModel, request: Request, start: CallStart) -> PaidReply:
+        """Attempt the call until it is answered or not worth another attempt."""
+        async for attempt in stamina.retry_context(on=_pause_before_retry, attempts=ATTEMPTS, timeout=None):
+            with attempt:
+                return await self._attempt(model, request, start)
+        raise AssertionError("a retry context ends by returning or raising")
+
+    async def _attempt(self, model: LanguageModel, request: Request, start: CallStart) -> PaidReply:
+        throttle = self._throttles[start.role]
+        async with throttle.slot():
+            if self._straight_failures >= STRAIGHT_FAILURES:
+                raise Paused(f"{STRAIGHT_FAILURES} calls in a row gave no answer")
+            row = await self._ledger.begin_call(start)
+            try:
+                paid = _paid(model, await self._send(model, request))
+            except CallFailed as error:
+                await self._ledger.fail_call(row, error.reason)
+                self._failed(error, throttle)
+                raise
+            await self._ledger.complete_call(row, paid)
+            throttle.answered()
+            self._straight_failures = 0
+            return paid
+
+    async def _send(self, model: LanguageModel, request: Request) -> Reply:
+        sealed = Request(
+            messages=seal(request.messages, self._secret), max_tokens=request.max_tokens, repeat=request.repeat
+        )
+        try:
+            async with asyncio.timeout(SLOWEST_CALL):
+                return await model.complete(sealed)
+        except TimeoutError as error:
+            raise TransientFailure(model.name, f"no answer within {SLOWEST_CALL:.0f} s") from error
+
+    def _failed(self, error: CallFailed, throttle: Throttle) -> None:
+        self._straight_failures += 1
+        if isinstance(error, TransientFailure):
+            throttle.refused(error.retry_after or 0.0)
+
+
+def _pause_before_retry(error: Exception) -> bool | float:
+    """Say whether another attempt is worth it, and how long to wait when the provider said so."""
+    if not isinstance(error, TransientFailure):
+        return False
+    return True if error.retry_after is None else min(error.retry_after, LONGEST_WAIT)
+
+
+def _paid(model: LanguageModel, reply: Reply) -> PaidReply:
+    """Only a natural end counts as an answer; what was cut or refused must not become a score."""
+    if reply.stop_reason != ANSWER:
+        raise FinalFailure(model.name, f"the answer did not end by itself (stop reason {reply.stop_reason!r})")
+    usd = model.price.cost(tokens_in=reply.tokens_in, tokens_out=reply.tokens_out) if model.price else 0.0
+    text = reply.text.encode("utf-8", "replace").decode("utf-8")
+    return PaidReply(text=text, tokens_in=reply.tokens_in, tokens_out=reply.tokens_out, usd=usd)
+
+
+def _spent(role: Role, paid: PaidReply) -> Spent:
+    rollouts = 1 if role == "target" else 0
+    return Spent(calls=1, rollouts=rollouts, tokens_in=paid.tokens_in, tokens_out=paid.tokens_out, usd=paid.usd)
+
+
+def _worst_case(role: Role, request: Request, price: Price | None) -> Spent:
+    tokens_in = sum(at_most(message.content) for message in request.messages)
+    usd = price.cost(tokens_in=tokens_in, tokens_out=request.max_tokens) if price else 0.0
+    rollouts = 1 if role == "target" else 0
+    return Spent(calls=1, rollouts=rollouts, tokens_in=tokens_in, tokens_out=request.max_tokens, usd=usd)
+
+
+def _need_prices(models: Mapping[Role, LanguageModel], purse: Purse) -> None:
+    unpriced = [model.name for model in models.values() if model.price is None]
+    if unpriced and purse.budget.usd is not None:
+        raise BadInput(f"the price of {unpriced[0]} is not known", cure="cap the run by rollouts instead of usd")

@@ -1,0 +1,32 @@
+"""Which candidate goes on to the final test. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from socratune.memory.records import Candidate, CandidateId, ExampleId
+from socratune.tools.statistics import advantage
+from socratune.tools.tokens import estimate
+
+Scores = Mapping[CandidateId, Mapping[ExampleId, float]]
+
+
+def choose_finalist(accepted: Sequence[Candidate], scores: Scores, *, root: CandidateId) -> CandidateId:
+    """Return the candidate with the best value; the seed, whose value is 0, when none is above it.
+
+    The value of a child is that of its parent plus the lower bound of its paired gain on dev, one standard error below
+    the mean: an edit that saw few rows, or won narrowly, falls back to its parent. Ties go to the shorter prompt.
+    `accepted` is in the order of acceptance, so that parents come first.
+    """
+    value: dict[CandidateId, float] = {root: 0.0}
+    for child in accepted:
+        parent = child.parents[0]
+        value[child.id] = value[parent] + _lower_bound(scores[child.id], scores[parent])
+    lengths = {child.id: estimate(child.prompt.instructions) for child in accepted} | {root: 0}
+    return min(value, key=lambda each: (-round(value[each], 9), lengths[each], each))
+
+
+def _lower_bound(child: Mapping[ExampleId, float], parent: Mapping[ExampleId, float]) -> float:
+    mean, error = advantage([child[row] - parent[row] for row in child if row in parent])
+    return mean - error if math.isfinite(error) else 0.0

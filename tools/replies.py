@@ -1,0 +1,201 @@
+"""The forms in which agents answer, and the one parser of their replies.
+
+JSON for findings, tagged text for prompts (a prompt is full of quotes and braces). A form says in words what it wants;
+what does not fit raises `NotInForm` with the reason, which the agent is told once before `MalformedReply`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+T_co = TypeVar("T_co", covariant=True)
+M = TypeVar("M", bound=BaseModel)
+
+LONGEST_REPLY = 200_000
+"""Characters; a longer reply is not read."""
+
+Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=4_000)]
+FullText = Annotated[Text, StringConstraints(min_length=1)]
+
+
+class NotInForm(ValueError):  # a finding about a text, named like MalformedReply
+    """The reply is not in the asked form; the message says what is wrong, in words an agent can act on."""
+
+
+class _Reply(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class PlannedStep(_Reply):
+    """One sub-goal."""
+
+    cluster: FullText
+    goal: FullText
+    weight: float = Field(ge=0, le=1)
+
+
+class PlanReply(_Reply):
+    """What the planner returns."""
+
+    subgoals: tuple[PlannedStep, ...]
+
+
+class ProposedCause(_Reply):
+    """One labelled hypothesis."""
+
+    label: Annotated[str, StringConstraints(pattern=r"^[A-C]$")]
+    cause: FullText
+    rule: FullText
+    examples: tuple[str, ...] = Field(min_length=1)
+
+
+class CritiqueReply(_Reply):
+    """What the critic returns; no hypotheses means that it does not know."""
+
+    hypotheses: tuple[ProposedCause, ...] = Field(max_length=3)
+
+
+class QuestionReply(_Reply):
+    """What the teacher returns; an empty question means that it has none worth asking."""
+
+    question: Text
+
+
+class JudgementReply(_Reply):
+    """What the critic returns about a question."""
+
+    accepted: tuple[str, ...]
+    advice: Text = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RewriteReply:
+    """What the rewriter returns; a part that it left out is None."""
+
+    system: str | None
+    user: str | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Form(Generic[T_co]):
+    """A way to answer: what to say about it, and how to read it."""
+
+    name: str
+    text: str
+    read: Callable[[str], T_co]
+
+    @property
+    def instructions(self) -> str:
+        """How to answer, for the end of an agent's instructions."""
+        return f"Reply form: {self.name}\n{self.text}"
+
+    def parse(self, reply: str) -> T_co:
+        """Raises `NotInForm`."""
+        if not reply.strip():
+            raise NotInForm("the reply is empty")
+        if len(reply) > LONGEST_REPLY:
+            raise NotInForm(f"the reply has {len(reply)} characters, {LONGEST_REPLY} at most are read")
+        return self.read(reply)
+
+
+def _object_in(reply: str) -> object:
+    """Return the first JSON object that stands in `reply`, also inside prose or a code fence."""
+    start = reply.find("{")
+    if start < 0:
+        raise NotInForm("there is no JSON object in the reply")
+    try:
+        return json.JSONDecoder().raw_decode(reply, start)[0]
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise NotInForm(f"the JSON object is broken or cut: {error}") from error
+
+
+def _json(model: type[M]) -> Callable[[str], M]:
+    def read(reply: str) -> M:
+        try:
+            return model.model_validate(_object_in(reply))
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"])
+            raise NotInForm(f"{where or 'the object'}: {first['msg']}") from error
+
+    return read
+
+
+def _tagged(reply: str, tag: str) -> str | None:
+    """Return what stands between the first `<tag>` and the last `</tag>`; None when neither is there."""
+    opening, closing = f"<{tag}>", f"</{tag}>"
+    start, end = reply.find(opening), reply.rfind(closing)
+    if start < 0 and end < 0:
+        return None
+    if start < 0 or end < start:
+        raise NotInForm(f"{opening} and {closing} do not both stand in the reply; it may be cut")
+    return re.sub(r"\A[ \t]*\n|\n[ \t]*\Z", "", reply[start + len(opening) : end])
+
+
+def _rewrite(reply: str) -> RewriteReply:
+    system, user = _tagged(reply, "new_system"), _tagged(reply, "new_user")
+    if system is None and user is None:
+        raise NotInForm("neither <new_system> nor <new_user> stands in the reply")
+    return RewriteReply(system=system, user=user, reason=(_tagged(reply, "reason") or "").strip())
+
+
+PLAN = Form(
+    name="plan/1",
+    text="""\
+Answer with one JSON object and nothing else:
+{"subgoals": [{"cluster": "<id of a cluster>", "goal": "<what an edit should achieve, one sentence>", \
+"weight": <0 to 1, the share of effort>}]}
+Most rewarding first. An empty list is right when no cluster can be mended by an edit of the prompt.""",
+    read=_json(PlanReply),
+)
+CRITIQUE = Form(
+    name="critique/1",
+    text="""\
+Answer with one JSON object and nothing else:
+{"hypotheses": [{"label": "A", "cause": "<what in the prompt, or missing from it, causes these failures>", \
+"rule": "<one general sentence that could stand in the prompt and would mend them>", \
+"examples": ["<id of a failure that shows it>"]}]}
+At most three, labelled A, B, C, the best supported first. An empty list is the right answer when you don't know.""",
+    read=_json(CritiqueReply),
+)
+QUESTION = Form(
+    name="question/1",
+    text="""\
+Answer with one JSON object and nothing else:
+{"question": "<one question>"}
+An empty string is the right answer when you don't know a question that would help.""",
+    read=_json(QuestionReply),
+)
+JUDGEMENT = Form(
+    name="judgement/1",
+    text="""\
+Answer with one JSON object and nothing else:
+{"accepted": ["<label of each hypothesis that holds and that the question helps to answer>"], \
+"advice": "<if nothing is accepted: what a better question would ask, one sentence; else empty>"}""",
+    read=_json(JudgementReply),
+)
+REWRITE = Form(
+    name="rewrite/1",
+    text="""\
+Answer with these tagged parts and nothing else; give each part that the prompt has, whole and ready to use:
+<reason>one sentence: what changed and why</reason>
+<new_system>the whole new system text; leave this tag out when the prompt has no system part</new_system>
+<new_user>the whole new user text; leave this tag out when the prompt has no user part</new_user>
+If you don't know how to improve the prompt, give it back unchanged.""",
+    read=_rewrite,
+)
+FORMS = {form.name: form for form in (PLAN, CRITIQUE, QUESTION, JUDGEMENT, REWRITE)}
+_NAMED = re.compile(r"^Reply form: (\S+)$", re.MULTILINE)
+
+
+def form_asked(text: str) -> str | None:
+    """Return the name of the form that a request asks for."""
+    found = _NAMED.search(text)
+    return found[1] if found else None

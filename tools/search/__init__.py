@@ -1,0 +1,1 @@
+"""Search policies: which candidate to work on next. Pure code, no model, no disk, no clock."""

@@ -1,0 +1,57 @@
+"""How many calls are in flight at once: as many as configured, fewer while the provider refuses."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+WINDOW = 20
+"""Outcomes that are looked at when a call is refused."""
+
+
+class Throttle:
+    """A limit on concurrency that halves under refusals and grows back by one.
+
+    It halves at most once in the time that the provider asked to wait, and only when more than half of the last
+    window was refused: one unlucky burst does not slow a healthy run.
+    """
+
+    def __init__(self, limit: int, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self.limit = self._most = limit
+        self._clock = clock
+        self._busy = 0
+        self._free = asyncio.Condition()
+        self._refused: deque[bool] = deque(maxlen=WINDOW)
+        self._quiet_until = 0.0
+
+    @asynccontextmanager
+    async def slot(self) -> AsyncIterator[None]:
+        """Wait for a free place and hold it."""
+        async with self._free:
+            await self._free.wait_for(lambda: self._busy < self.limit)
+            self._busy += 1
+        try:
+            yield
+        finally:
+            async with self._free:
+                self._busy -= 1
+                self._free.notify_all()
+
+    def answered(self) -> None:
+        """Note a call that the provider took; a full window of them lets one more in."""
+        self._refused.append(False)
+        if self.limit < self._most and len(self._refused) == WINDOW and not any(self._refused):
+            self.limit += 1
+            self._refused.clear()
+
+    def refused(self, retry_after: float) -> None:
+        """Note a call that the provider turned away, asking to wait `retry_after` seconds."""
+        self._refused.append(True)
+        now = self._clock()
+        if now >= self._quiet_until and sum(self._refused) * 2 > len(self._refused):
+            self.limit = max(1, self.limit // 2)
+            self._quiet_until = now + max(retry_after, 1.0)
+            self._refused.clear()
