@@ -92,8 +92,18 @@ class SearchDeps:
 
     def policy(self) -> SearchPolicy:
         """Build the search policy from the ledger's history."""
-        told = [Told(**event.body) for event in self.ledger.events("told")]
+        told = [self._told(event.body) for event in self.ledger.events("told")]
         return replay(Greedy(root=self.root, operator=self.recipe.proposer), told)
+
+    def _told(self, body: Mapping[str, Any]) -> Told:
+        """Return what came of a child, with all dev rows that it has seen by now."""
+        child = CandidateId(body["child"])
+        return Told(child=child, scores=self.dev_scores(child) if body["accepted"] else {}, cost=body["cost"])
+
+    def dev_scores(self, candidate: str) -> dict[ExampleId, float]:
+        """Return the rewards of a candidate on the dev rows that it has seen."""
+        known = self.ledger.rollouts(CandidateId(candidate))
+        return scored([known[example.id] for example in self.dev if example.id in known])
 
     def tried(self) -> tuple[Attempt, ...]:
         """Return the edits that were tested, the latest last."""

@@ -46,7 +46,7 @@ async def plan(state: SearchState, runtime: Runtime[SearchDeps]) -> SearchState:
     number = state["round"] + 1
     leader = candidate_of(deps, state["leader"])
     wanted = MANY_FAILURES if number == 1 else SOME_FAILURES
-    failures = await _failures(deps, leader, wanted + SOME_FAILURES * state["stale"])
+    failures = await _failures(deps, leader, wanted)
     groups = clusters([(failure.example, failure.rollout) for failure in failures])
     # A fresh plan needs the planner's judgment; after a success the largest clusters of what is left will do.
     ask_planner = number == 1 or state["stale"] > 0
@@ -60,13 +60,14 @@ async def plan(state: SearchState, runtime: Runtime[SearchDeps]) -> SearchState:
 async def _failures(deps: SearchDeps, leader: Candidate, wanted: int) -> list[Failure]:
     """Run the leader on train rows, those its parents failed on first, until enough went wrong.
 
-    Three rows for each failure wanted are enough, unless almost nothing went wrong on them: then what is left is rare,
+    Two rows for each failure wanted are enough, unless almost nothing went wrong on them: then what is left is rare,
     and every row is looked at.
     """
     rows = _hardest_first(deps, leader)
-    done: list[Rollout] = []
-    failed: list[Failure] = []
-    while len(done) < len(rows) and len(failed) < wanted and (len(done) < 3 * wanted or len(failed) < FEW_FAILURES):
+    known = len(_on_train(deps, leader.id))
+    done = await deps.evaluator.score(leader, rows[:known], phase="search")
+    failed = deps.failures(done)
+    while len(done) < len(rows) and len(failed) < wanted and (len(done) < 2 * wanted or len(failed) < FEW_FAILURES):
         done += await deps.evaluator.score(leader, rows[len(done) : len(done) + BLOCK], phase="search")
         failed = deps.failures(done)
     return failed
@@ -76,7 +77,8 @@ def _hardest_first(deps: SearchDeps, leader: Candidate) -> list[Example]:
     failed: set[ExampleId] = set()
     for parent in leader.parents:
         failed |= {failure.example.id for failure in deps.failures(_on_train(deps, parent))}
-    return sorted(deps.train, key=lambda example: example.id not in failed)
+    known = {rollout.example_id for rollout in _on_train(deps, leader.id)}
+    return sorted(deps.train, key=lambda example: (example.id not in known, example.id not in failed))
 
 
 def _on_train(deps: SearchDeps, candidate: str) -> list[Rollout]:
@@ -114,7 +116,7 @@ def after_plan(state: SearchState) -> Literal["choose", "curate"]:
 async def choose(state: SearchState, runtime: Runtime[SearchDeps]) -> Command[Literal["propose"]]:
     """Let the search policy make this round's moves, and send each to its proposer."""
     deps = runtime.context
-    moves = deps.policy().ask(deps.recipe.moves)
+    moves = deps.policy().ask(deps.recipe.moves, subgoals=len(_planned(deps, state["round"]).subgoals))
     await deps.journal.record("moves", str(state["round"]), {"moves": _MOVES.dump_python(moves, mode="json")})
     payloads = [
         ProposeState(round=state["round"], index=index, move=_MOVE.dump_python(move, mode="json"))
@@ -123,17 +125,21 @@ async def choose(state: SearchState, runtime: Runtime[SearchDeps]) -> Command[Li
     return Command(goto=[Send("propose", payload) for payload in payloads])
 
 
+def _planned(deps: SearchDeps, number: int) -> Plan:
+    event = deps.ledger.event(f"plan:{number}")
+    if event is None:
+        raise AssertionError("a round is planned before its moves are made")
+    return _PLAN.validate_python(event.body["content"])
+
+
 async def propose(state: ProposeState, runtime: Runtime[SearchDeps]) -> SearchState:
     """Have one child written. A proposal that fails is counted, not fatal."""
     deps = runtime.context
-    planned = deps.ledger.event(f"plan:{state['round']}")
-    if planned is None:
-        raise AssertionError("a round is planned before its moves are made")
     assignment = Assignment(
         round=state["round"],
         index=state["index"],
         move=_MOVE.validate_python(state["move"]),
-        plan=_PLAN.validate_python(planned.body["content"]),
+        plan=_planned(deps, state["round"]),
     )
     try:
         child = await socratic.propose(assignment, deps)

@@ -16,7 +16,7 @@ RECIPES = {
             search="greedy",
             feedback="metric and critique",
             moves=2,
-            patience=3,
+            patience=4,
             source="socratune",
         ),
     )

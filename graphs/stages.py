@@ -19,13 +19,15 @@ from socratune.graphs.search import search_graph
 from socratune.graphs.state import SearchState
 from socratune.graphs.trials import stop_reason
 from socratune.memory.errors import BudgetExhausted
-from socratune.memory.records import Candidate, CandidateId, Example, ExampleId, Rollout
+from socratune.memory.records import Candidate, Example, ExampleId, Rollout
 from socratune.tools import gate as gates
 from socratune.tools.finalists import choose_finalist
 from socratune.tools.statistics import compare
 
 NOISE_ROWS = 8
 NOISE_REPEATS = 3
+BASELINE_MARGIN = 1.4
+"""Paired gain of a baseline that goes on: two rows of eight won and none lost."""
 FINALISTS = 3
 TEST_BLOCK = 10
 """Rows a side that are tested before the other side's same rows."""
@@ -76,7 +78,7 @@ async def _racing_baselines(deps: SearchDeps, seed: Candidate, rows: Sequence[Ex
     running = []
     for baseline in baselines(seed, deps.train):
         after = scored(await deps.evaluator.score(baseline, rows, phase="preflight"))
-        ahead = gates.passes(differences(after, before), 0.0) and sum(after.values()) > sum(before.values())
+        ahead = gates.passes(differences(after, before), BASELINE_MARGIN)
         facts = {"operator": baseline.operator, "rows": len(rows), "goes_on": ahead}
         await deps.journal.record("baseline", baseline.id, facts)
         if ahead and not deps.guard.violations(baseline.prompt, parent=seed.prompt, known=[]):
@@ -101,27 +103,30 @@ async def finalist(state: OptimizeState, runtime: Runtime[OptimizeDeps]) -> Opti
     """Settle on all of dev which of the last accepted edits hold, and let one candidate go on."""
     deps = runtime.context.search
     accepted = [candidate_of(deps, event.body["leader"]) for event in deps.ledger.events("leader")]
+    accepted += _undecided(deps)
     try:
         for child in reversed(accepted[-FINALISTS:]):
             await _settle(deps, child, candidate_of(deps, child.parents[0]))
     except BudgetExhausted as error:
         await deps.journal.record("finalist_cut", "", {"cap": error.cap})
-    scores = {each: _dev_scores(deps, each) for each in (deps.root, *(child.id for child in accepted))}
+    scores = {each: deps.dev_scores(each) for each in (deps.root, *(child.id for child in accepted))}
     chosen = choose_finalist(accepted, scores, root=deps.root)
     await deps.journal.record("finalist", "", {"finalist": chosen})
     return {"finalist": chosen, "tested": chosen != deps.root}
 
 
+def _undecided(deps: SearchDeps) -> list[Candidate]:
+    """Return children that a spent budget stopped in the middle of the gate: they stand or fall by what they showed."""
+    judged = {event.body["child"] for event in deps.ledger.events("judged")}
+    proposed = [event.body["child"] for event in deps.ledger.events("proposal")]
+    return [candidate_of(deps, child) for child in proposed if child and child not in judged and deps.dev_scores(child)]
+
+
 async def _settle(deps: SearchDeps, child: Candidate, parent: Candidate) -> None:
     """Score an edit and its parent on the rest of dev, unless the edit is far ahead already."""
-    if not gates.beaten(differences(_dev_scores(deps, child.id), _dev_scores(deps, parent.id))):
+    if not gates.beaten(differences(deps.dev_scores(child.id), deps.dev_scores(parent.id))):
         await deps.evaluator.score(child, deps.dev, phase="finalist")
         await deps.evaluator.score(parent, deps.dev, phase="finalist")
-
-
-def _dev_scores(deps: SearchDeps, candidate: CandidateId) -> dict[ExampleId, float]:
-    known = deps.ledger.rollouts(candidate)
-    return scored([known[example.id] for example in deps.dev if example.id in known])
 
 
 def after_finalist(state: OptimizeState) -> Literal["test", "report"]:

@@ -17,6 +17,8 @@ from socratune.tools.search.policy import gain
 from socratune.tools.tokens import estimate
 
 RACE_BLOCK = 16
+FIX_CHECK = 8
+"""Failures on which an edit must show an effect before it sees dev rows."""
 STRAIGHT_FAILURES = 5
 """Proposals in a row that failed for want of a readable answer; then the run pauses."""
 
@@ -62,16 +64,34 @@ async def gate(state: SearchState, runtime: Runtime[SearchDeps]) -> SearchState:
 async def _passes_gate(deps: SearchDeps, child_id: str, number: int) -> bool:
     child = candidate_of(deps, child_id)
     parent = candidate_of(deps, child.parents[0])
-    for size, margin in gates.stages(len(deps.dev)):
+    outcome, gained = await _fix_check(deps, child), 0.0
+    whole = len(deps.dev[: gates.GATE_STAGES[-1][0]])
+    for size, margin in gates.stages(len(deps.dev)) if not outcome else ():
         rows = deps.dev[:size]
         old = scored(await deps.evaluator.score(parent, rows, phase="search"))
         new = scored(await deps.evaluator.score(child, rows, phase="search"))
-        gained = differences(new, old)
-        if not gates.passes(gained, margin):
+        gained, moved = gain(new, old), differences(new, old)
+        # Rows on which nothing moved say nothing of an edit that mended a failure: a rare rule needs more of them.
+        if not gates.passes(moved, margin) and (any(moved) or size == whole):
             outcome = f"rejected after {size} rows"
-            await deps.journal.record("judged", f"{number} {child_id}", _judgement(child, outcome, gain=gain(new, old)))
-            return False
-    return True
+            break
+        if gates.settled(moved):
+            break
+    if outcome:
+        await deps.journal.record("judged", f"{number} {child_id}", _judgement(child, outcome, gain=gained))
+    return not outcome
+
+
+async def _fix_check(deps: SearchDeps, child: Candidate) -> str:
+    """Run the edit on the failures that caused it; one that mends none of them is not scored further.
+
+    An accepted child needs these rows in the next round anyway, so the check costs nothing when it is passed.
+    """
+    rows = [deps.train_by_id[row] for row in child.evidence[:FIX_CHECK]]
+    mended = scored(await deps.evaluator.score(child, rows, phase="search"))
+    known = deps.ledger.rollouts(child.parents[0])
+    before = scored([known[row.id] for row in rows if row.id in known])
+    return "mended none of its failures" if mended and sum(differences(mended, before)) <= 0 else ""
 
 
 async def race(state: SearchState, runtime: Runtime[SearchDeps]) -> SearchState:
@@ -81,7 +101,7 @@ async def race(state: SearchState, runtime: Runtime[SearchDeps]) -> SearchState:
     leader = candidate_of(deps, state["leader"])
     if running and any(leader.id not in child.parents for child in running):
         running.append(leader)
-    seen = gates.stages(len(deps.dev))[-1][0]
+    seen = min((len(deps.dev_scores(each.id)) for each in running), default=0)
     while len(running) > 1 and seen < len(deps.dev):
         seen = min(seen + RACE_BLOCK, len(deps.dev))
         running = await _not_beaten(deps, running, deps.dev[:seen])
@@ -123,28 +143,21 @@ def best(running: Sequence[Candidate], scores: Mapping[str, Mapping[ExampleId, f
 
 async def curate(state: SearchState, runtime: Runtime[SearchDeps]) -> SearchState:
     """Record what the round taught: the accepted edit, the leader, and what the policy is told."""
-    deps = runtime.context
-    number = str(state["round"])
+    deps, number = runtime.context, state["round"]
     if not state["children"]:
-        told = {"child": state["leader"], "scores": {}, "cost": 0.0}
-        if state["round"] > 0:
-            await deps.journal.record("told", number, told)
-        return {"stale": state["stale"] + (1 if state["round"] > 0 else 0)}
+        if number == 0:
+            return {"stale": 0}
+        await deps.journal.record("told", str(number), {"child": state["leader"], "accepted": False, "cost": 0.0})
+        return {"stale": state["stale"] + 1}
     child = candidate_of(deps, state["children"][0])
-    new, old = _on_dev(deps, child.id), _on_dev(deps, child.parents[0])
+    new, old = deps.dev_scores(child.id), deps.dev_scores(child.parents[0])
     gained = gain(new, old)
-    await deps.journal.record(
-        "judged", f"{number} {child.id}", _judgement(child, f"accepted, gain {gained:+.2f}", gain=gained)
-    )
-    await deps.journal.record("told", number, {"child": child.id, "scores": new, "cost": float(len(new))})
-    facts = {"leader": child.id, "round": state["round"], "gain": gained, "operator": child.operator}
-    await deps.journal.record("leader", number, facts, {"reason": child.reason})
+    verdict = _judgement(child, f"accepted, gain {gained:+.2f}", gain=gained)
+    await deps.journal.record("judged", f"{number} {child.id}", verdict)
+    await deps.journal.record("told", str(number), {"child": child.id, "accepted": True, "cost": float(len(new))})
+    facts = {"leader": child.id, "round": number, "gain": gained, "operator": child.operator}
+    await deps.journal.record("leader", str(number), facts, {"reason": child.reason})
     return {"leader": child.id, "stale": 0}
-
-
-def _on_dev(deps: SearchDeps, candidate: str) -> dict[ExampleId, float]:
-    known = deps.ledger.rollouts(candidate_of(deps, candidate).id)
-    return scored([known[example.id] for example in deps.dev if example.id in known])
 
 
 def _judgement(child: Candidate, outcome: str, *, gain: float) -> dict[str, Any]:

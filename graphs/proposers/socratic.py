@@ -63,8 +63,8 @@ async def propose(assignment: Assignment, deps: SearchDeps) -> Candidate | None:
 
 def _steps(assignment: Assignment, deps: SearchDeps, parent: Candidate) -> list[tuple[SubGoal, list[Failure]]]:
     """Return the sub-goals in the move's focus, each with failures of its cluster."""
-    plan, focus = assignment.plan, assignment.move.focus
-    chosen = [s for rank, s in enumerate(plan.subgoals) if not focus or rank in {f % len(plan.subgoals) for f in focus}]
+    plan = assignment.plan
+    chosen = [plan.subgoals[rank] for rank in assignment.move.focus]
     rollouts = deps.ledger.rollouts(parent.id)
     rows = {cluster.id: cluster.example_ids[:MOST_SHOWN] for cluster in plan.clusters}
     return [(step, deps.failures([rollouts[row] for row in rows[step.cluster]])) for step in chosen]

@@ -1,0 +1,54 @@
+"""Which children go on: the staged gate against the parent, and the race against the leader.
+
+Pure functions of paired differences in reward, on dev rows that all candidates see in one shared random order. Passing
+a gate is a reason to spend more calls on a child, never a claim that it is better.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from socratune.tools.statistics import advantage, paired_gain
+
+GATE_STAGES = ((8, 0.0), (24, 0.45), (56, 0.9))
+"""Rows seen so far, and the paired gain that a child needs to see more."""
+SURE = 2.0
+"""Paired gain at which a child goes on before it has seen the rows of the last stage."""
+RACE_Z = 1.64
+"""Standard errors by which the leader must be ahead."""
+
+
+def stages(rows: int) -> tuple[tuple[int, float], ...]:
+    """Return the gate for `rows` dev rows: sizes and margins, the last always with the full margin; empty for none.
+
+    Stages with growing margins tell a better child from a worse one at fewer calls than one large minibatch: in
+    simulation the odds of a +10-point child against a -5-point one rise from 2:1 (three rows, net gain) to 17:1.
+    """
+    if rows <= 0:
+        return ()
+    early = tuple((size, margin) for size, margin in GATE_STAGES[:-1] if size < rows)
+    size, margin = GATE_STAGES[-1]
+    return (*early, (min(size, rows), margin))
+
+
+def passes(differences: Sequence[float], margin: float) -> bool:
+    """Say whether child minus parent, in standard errors of an edit that changes nothing, reaches the margin."""
+    return paired_gain(differences) >= margin
+
+
+def settled(differences: Sequence[float]) -> bool:
+    """Say whether the child is so far ahead that more rows would be wasted on the gate.
+
+    An edit that changes nothing, with 20 % of the rows flipping by chance, gets this far about one time in fifty, where
+    the whole gate lets one in seven pass; the final test is on other rows.
+    """
+    return paired_gain(differences) >= SURE
+
+
+def beaten(differences_leader_minus_other: Sequence[float]) -> bool:
+    """Say whether the leader is so far ahead that the other need not see more rows; never on fewer than two.
+
+    Racing as in CAPO (arXiv 2504.16005), with a normal bound on the paired differences.
+    """
+    mean, error = advantage(differences_leader_minus_other)
+    return mean > RACE_Z * error

@@ -1,0 +1,219 @@
+"""Which rows the search may see: train (read by agents), dev (scores only) and test (sealed).
+
+Pure. A row's place follows from the project's salt and its duplicate group, never from a seed or the order of the
+file, so a new seed does not move a row from one side to the other.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from socratune.memory.errors import BadInput
+from socratune.memory.records import Example
+
+FEWEST = 12
+"""Rows with different inputs without which nothing can be claimed."""
+APART = 60
+"""Rows from which train and dev are different rows; half of them search."""
+LARGE = 500
+LARGE_DEV = 150
+LARGE_SEARCH = 250
+MOST_TESTED = 400
+MOST_CLASSES = 20
+"""Different expected outputs up to which they may be classes."""
+FEWEST_IN_CLASS = 3
+SHOWN = 3
+"""Examples named per kind of data problem."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Splits:
+    """The rows by what may be done with them, each split in the order of the file."""
+
+    train: tuple[Example, ...]
+    dev: tuple[Example, ...]
+    test: tuple[Example, ...]
+    shared: bool
+    """Train is dev: too few rows to keep them apart."""
+    notes: tuple[str, ...]
+    """What the user should know about the plan, one sentence each."""
+
+
+def split(examples: Sequence[Example], *, salt: str, sealed: frozenset[str] = frozenset()) -> Splits:
+    """Divide the rows: groups whole, classes in proportion, groups in `sealed` (tested before) always in test.
+
+    12-59 rows: half search (train is dev), half test. 60-499: train 20 %, dev 30 %, test 50 %. From 500: train 100,
+    dev 150, test 250; further rows go to test until it has 400, and those beyond 650 stay in train. Copies of a row
+    count as one, and what earlier tests hold counts as test. Raises `BadInput` when too few rows are left.
+    """
+    groups = _groups(examples)
+    tested = sorted(groups.keys() & sealed)
+    line = _line({name: rows for name, rows in groups.items() if name not in sealed}, salt=salt)
+    _refuse_too_few(len(groups), len(line))
+    train_size, dev_size, test_size = _sizes(len(groups))
+    test_size = max(0, test_size - len(tested))
+    searched = len(line) - test_size
+    shared = searched < APART // 2 or not train_size
+    end = len(line) if shared else test_size + round(searched * dev_size / (train_size + dev_size))
+    sides = line[end:], line[test_size:end], [*line[:test_size], *tested]
+    train, dev, test = (_in_order(row for name in side for row in groups[name]) for side in sides)
+    notes = _plan_notes(len(dev), len(tested), shared=shared)
+    return Splits(train=dev if shared else train, dev=dev, test=test, shared=shared, notes=notes)
+
+
+def _refuse_too_few(different: int, untested: int) -> None:
+    if different < FEWEST:
+        problem = f"{different} rows with different inputs prove nothing; {FEWEST} are the least"
+        raise BadInput(problem, place="data", cure="add rows, or have some written by `socratune cases`")
+    if untested < FEWEST // 2:
+        problem = f"only {untested} rows were not tested by an earlier run"
+        raise BadInput(problem, place="data", cure="add fresh rows, or start over with --resplit")
+
+
+def _sizes(rows: int) -> tuple[int, int, int]:
+    """Different rows of train, dev and test; no train means that it is dev."""
+    if rows < APART:
+        return 0, rows - rows // 2, rows // 2
+    if rows < LARGE:
+        train, dev = round(0.2 * rows), round(0.3 * rows)
+        return train, dev, rows - train - dev
+    test = min(MOST_TESTED, rows - LARGE_SEARCH)
+    return rows - LARGE_DEV - test, LARGE_DEV, test
+
+
+def _line(groups: Mapping[str, Sequence[Example]], *, salt: str) -> list[str]:
+    """Put the groups' names in an order of which every stretch holds each class in proportion.
+
+    Within a class the groups stand in the order of their HMAC, evenly spaced from an offset that is the class's own.
+    """
+    places: list[tuple[float, str, str]] = []
+    for label, names in _strata(groups).items():
+        offset = int(_rank(salt, f"class {label}")[:12], 16) / 16**12
+        ranked = sorted((_rank(salt, name), name) for name in names)
+        places += [((index + offset) / len(ranked), *place) for index, place in enumerate(ranked)]
+    return [name for _, _, name in sorted(places)]
+
+
+def _strata(groups: Mapping[str, Sequence[Example]]) -> dict[str, list[str]]:
+    """Group names by class; one stratum when there are too many labels to be classes."""
+    labels = {name: min(row.expected for row in rows) for name, rows in groups.items()}
+    classes = len(set(labels.values())) <= MOST_CLASSES
+    strata: dict[str, list[str]] = defaultdict(list)
+    for name, label in labels.items():
+        strata[label if classes else ""].append(name)
+    return strata
+
+
+def _plan_notes(searched: int, tested: int, *, shared: bool) -> tuple[str, ...]:
+    few = f"The search reads and scores the same {searched} rows; {APART} labelled rows would keep them apart."
+    again = f"{tested} different rows were tested by an earlier run and stay in test."
+    return tuple(note for note, applies in ((few, shared), (again, tested)) if applies)
+
+
+def test_rows(available: int, cap: int | None) -> int:
+    """Rows a side in the final test, out of `available`, under a cap on rollouts (None: no cap).
+
+    At most 25 % of the cap over both sides, but 30 to 150 rows where there are that many. The minimum of 30 gives way
+    where both sides would take more than half of the cap, so a cap of 0 leaves none.
+    """
+    if cap is None:
+        return min(150, available)
+    return min(150, available, max(cap // 8, min(30, cap // 4)))
+
+
+def ordered(examples: Iterable[Example], *, seed: int, purpose: str) -> tuple[Example, ...]:
+    """Return the one shared random order of these rows for a purpose, whatever order they come in."""
+    return tuple(sorted(examples, key=lambda row: (_rank(f"{seed} {purpose}", f"{row.group} {row.id}"), row.id)))
+
+
+def data_notes(examples: Sequence[Example]) -> tuple[str, ...]:
+    """Name what is wrong with the rows before money is spent: a sentence each, with its meaning and its cure."""
+    rows = _in_order(examples)
+    groups = [group for group in _groups(rows).values() if len(group) > 1]
+    return (
+        *_one_class(rows),
+        *_empty(rows),
+        *_contradictions(groups),
+        *_duplicates(groups),
+        *_small_classes(rows),
+    )
+
+
+def _one_class(rows: Sequence[Example]) -> list[str]:
+    labels = {row.expected for row in rows}
+    if len(rows) < 2 or len(labels) > 1:
+        return []
+    return [f"all {len(rows)} rows expect {min(labels)!r}; a prompt that always says so is perfect: add other rows"]
+
+
+def _empty(rows: Sequence[Example]) -> list[str]:
+    ids = [row.id for row in rows if not row.expected.strip()]
+    if not ids:
+        return []
+    verb = "row expects" if len(ids) == 1 else "rows expect"
+    return [f"{len(ids)} {verb} nothing ({_listed(ids)}), so no answer counts as right; fill in or remove"]
+
+
+def _contradictions(groups: Iterable[Sequence[Example]]) -> list[str]:
+    found = []
+    for first, *others in groups:
+        for other in others:
+            if _plain(first.expected) != _plain(other.expected):
+                found.append((first, other))
+                break
+    notes = [
+        f"rows {a.id} and {b.id} have the same inputs and different labels ({a.expected!r}, {b.expected!r}); "
+        "correct one of them"
+        for a, b in found[:SHOWN]
+    ]
+    hidden = len(found) - SHOWN
+    return [*notes, f"{hidden} more groups of rows contradict each other in this way"] if hidden > 0 else notes
+
+
+def _duplicates(groups: Sequence[Sequence[Example]]) -> list[str]:
+    if not groups:
+        return []
+    pairs = _listed([f"{group[0].id} = {group[1].id}" for group in groups])
+    noun = "group of rows has" if len(groups) == 1 else "groups of rows have"
+    return [f"{len(groups)} {noun} the same inputs ({pairs}), so a mistake counts twice; keep one row of each"]
+
+
+def _small_classes(rows: Sequence[Example]) -> list[str]:
+    counts = Counter(row.expected for row in rows)
+    # With fewer rows per label than this on average, the expected outputs are answers rather than classes.
+    if not 1 < len(counts) <= min(MOST_CLASSES, len(rows) // FEWEST_IN_CLASS):
+        return []
+    small = [f"{label!r} has {count}" for label, count in sorted(counts.items()) if count < FEWEST_IN_CLASS]
+    if not small:
+        return []
+    return [f"too rare to learn or to test: {len(small)} of {len(counts)} classes ({_listed(small)}); add rows"]
+
+
+def _listed(texts: Sequence[str]) -> str:
+    hidden = len(texts) - SHOWN
+    return ", ".join(texts[:SHOWN]) + (f" and {hidden} more" if hidden > 0 else "")
+
+
+def _groups(examples: Iterable[Example]) -> dict[str, list[Example]]:
+    groups: dict[str, list[Example]] = defaultdict(list)
+    for row in examples:
+        groups[row.group].append(row)
+    return groups
+
+
+def _in_order(rows: Iterable[Example]) -> tuple[Example, ...]:
+    """Sort by id as the file does: r2 before r10."""
+    return tuple(sorted(rows, key=lambda row: (len(row.id), row.id)))
+
+
+def _plain(label: str) -> str:
+    return label.strip().casefold()
+
+
+def _rank(key: str, text: str) -> str:
+    """HMAC-SHA256 in hex: an order that looks random and that only the key decides."""
+    return hmac.digest(key.encode(errors="replace"), text.encode(errors="surrogatepass"), hashlib.sha256).hex()
