@@ -13,7 +13,7 @@ from socratune.tools.splits import Splits, test_rows
 
 PREFLIGHT_SHARE = 0.08
 TEST_SHARE = 0.25
-FINALIST_SHARE = 0.10
+FINALIST_SHARE = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +40,7 @@ def allot(budget: Budget, splits: Splits) -> Allotment:
     if counted:
         finalist = min(finalist, int(FINALIST_SHARE * min(counted)))
     test = _held(budget, calls=2 * rows, share=TEST_SHARE)
-    search = _held(budget, calls=2 * rows + finalist, share=TEST_SHARE + FINALIST_SHARE / 2)
+    search = _held(budget, calls=2 * rows + finalist, share=TEST_SHARE + FINALIST_SHARE)
     return Allotment(
         test_rows=rows, held={"preflight": _all_but(budget, PREFLIGHT_SHARE), "search": search, "finalist": test}
     )

@@ -12,15 +12,17 @@ from scipy.cluster.hierarchy import fcluster, linkage
 from socratune.memory.embedding import Vector, embed
 from socratune.memory.records import Cluster, Example, Rollout
 
-MOST_CLUSTERS = 4
+MOST_CLUSTERS = 6
+CLUSTER_SIZE = 4
+"""Failures in a cluster, on average: reflection on one cause at a time does best on three or four."""
 MOST_LABELS = 20
 """Distinct expected outputs up to which they are classes, and a confusion is a signature."""
 INPUT_WEIGHT = 0.6
 """How much the inputs count beside the signature."""
 
 
-def clusters(failures: Sequence[tuple[Example, Rollout]], *, most: int = MOST_CLUSTERS) -> tuple[Cluster, ...]:
-    """Return at most `most` clusters, the largest first, with ids `c1`, `c2`, ...
+def clusters(failures: Sequence[tuple[Example, Rollout]]) -> tuple[Cluster, ...]:
+    """Return one cluster for every few failures, the largest first, with ids `c1`, `c2`, ...
 
     Failures are close when they went wrong in the same way on similar inputs; average linkage on cosine distance.
     """
@@ -30,7 +32,7 @@ def clusters(failures: Sequence[tuple[Example, Rollout]], *, most: int = MOST_CL
     signatures = [_signature(example, rollout, classes=classes) for example, rollout in failures]
     vectors = [_vector(signature, example) for signature, (example, _) in zip(signatures, failures, strict=True)]
     groups: dict[int, list[int]] = {}
-    for row, group in enumerate(_groups(vectors, most)):
+    for row, group in enumerate(_groups(vectors)):
         groups.setdefault(group, []).append(row)
     ranked = sorted(groups.values(), key=lambda rows: (-len(rows), rows))
     return tuple(
@@ -43,9 +45,10 @@ def clusters(failures: Sequence[tuple[Example, Rollout]], *, most: int = MOST_CL
     )
 
 
-def _groups(vectors: Sequence[Vector], most: int) -> list[int]:
+def _groups(vectors: Sequence[Vector]) -> list[int]:
     if len(vectors) == 1:
         return [1]
+    most = min(MOST_CLUSTERS, -(-len(vectors) // CLUSTER_SIZE))
     tree = linkage(np.stack(vectors), method="average", metric="cosine")
     return [int(group) for group in fcluster(tree, t=most, criterion="maxclust")]
 

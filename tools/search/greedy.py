@@ -1,4 +1,4 @@
-"""Greedy search: always from the leader; a bold edit while that works, careful ones when it does not."""
+"""Greedy search: always from the leader; bold edits while they work, narrower ones when they do not."""
 
 from __future__ import annotations
 
@@ -11,31 +11,35 @@ from socratune.tools.search.policy import Move, Told, gain
 class Greedy:
     """Hill climbing that narrows its step.
 
-    After a success the next child answers the whole plan at once. After a failure the next children take one sub-goal
-    each, so that one false rule cannot sink the good ones beside it.
+    After a success the next child answers the whole plan at once. After a failure the plan is shared out among `n`
+    children, so that one false rule cannot sink all the good ones beside it; after a second, each child takes one
+    sub-goal.
     """
 
     def __init__(self, *, root: CandidateId, operator: str) -> None:
         self._operator = operator
         self._leader = root
         self._scores: Mapping[ExampleId, float] = {}
-        self._careful = 0
-        """Sub-goals tried on their own since the last success; 0 right after one."""
-        self._failed = False
+        self._failures = 0
+        """Rounds without a better child since the last success."""
 
-    def ask(self, n: int) -> list[Move]:
-        """Return one bold move, or up to `n` careful ones on the next sub-goals of the plan."""
-        if not self._failed:
-            return [Move(operator=self._operator, parents=(self._leader,))]
-        ranks = range(self._careful, self._careful + n)
-        return [Move(operator=self._operator, parents=(self._leader,), focus=(rank,)) for rank in ranks]
+    def ask(self, n: int, *, subgoals: int) -> list[Move]:
+        """Return at most `n` moves on a plan of so many sub-goals."""
+        return [
+            Move(operator=self._operator, parents=(self._leader,), focus=ranks) for ranks in self._shares(n, subgoals)
+        ]
+
+    def _shares(self, n: int, subgoals: int) -> list[tuple[int, ...]]:
+        if self._failures == 0 or n == 1:
+            return [tuple(range(subgoals))]
+        if self._failures == 1:
+            return [ranks for first in range(n) if (ranks := tuple(range(first, subgoals, n)))]
+        start = (self._failures - 2) * n
+        return [(rank % subgoals,) for rank in range(start, start + min(n, subgoals))]
 
     def tell(self, told: Told) -> None:
         """Take a better child as the leader; ties stay with the one there is."""
         if told.scores and (not self._scores or gain(told.scores, self._scores) > 0):
-            self._leader, self._scores = told.child, told.scores
-            self._failed, self._careful = False, 0
-        elif self._failed:
-            self._careful += 1
+            self._leader, self._scores, self._failures = told.child, told.scores, 0
         else:
-            self._failed = True
+            self._failures += 1

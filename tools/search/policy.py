@@ -19,8 +19,8 @@ class Move:
 
     operator: str
     parents: tuple[CandidateId, ...]
-    focus: tuple[int, ...] = ()
-    """Ranks of the plan's sub-goals to work on, 0 the most rewarding; empty for all of them."""
+    focus: tuple[int, ...]
+    """Ranks of the plan's sub-goals to work on, 0 the most rewarding."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,8 +37,8 @@ class Told:
 class SearchPolicy(Protocol):
     """Decides what to try next."""
 
-    def ask(self, n: int) -> list[Move]:
-        """Choose at most `n` moves, best first; at least one."""
+    def ask(self, n: int, *, subgoals: int) -> list[Move]:
+        """Choose at most `n` moves, best first and at least one, on a plan of so many sub-goals, at least one."""
 
     def tell(self, told: Told) -> None:
         """Record a scored child."""

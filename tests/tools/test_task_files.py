@@ -1,0 +1,256 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from socratune.memory.errors import BadInput
+from socratune.memory.records import Budget, Demo, Prompt
+from socratune.tools.task_files import Overrides, load_task, parse_budget
+
+ROWS = "ticket,notes,queue\nWhere is my parcel?,first,shipping\nRefund please,second,billing\n"
+REST = "data: tickets.csv\nexpected: queue\nmetric: exact\ntarget: sim:tickets\n"
+PROMPT = "prompt: 'Which queue? {{ticket}}'\n"
+
+
+def task_file(folder: Path, text: str, *, rows: str = ROWS) -> Path:
+    (folder / "tickets.csv").write_text(rows)
+    path = folder / "ticket-routing.yaml"
+    path.write_text(text)
+    return path
+
+
+def complaint(folder: Path, text: str) -> str:
+    path = task_file(folder, text)
+    with pytest.raises(BadInput) as caught:
+        load_task(path)
+    said = str(caught.value)
+    assert "\n" not in said
+    return said.removeprefix(str(path)).replace(str(folder), "FOLDER")
+
+
+def test_a_task_file_says_all_that_a_run_needs(tmp_path: Path) -> None:
+    loaded = load_task(task_file(tmp_path, PROMPT + REST))
+    task = loaded.task
+    assert task.name == "ticket-routing"
+    assert task.prompt == Prompt(user="Which queue? {{ticket}}")
+    assert task.variables == ("ticket",)
+    assert (task.target, task.optimizer, task.recipe) == ("sim:tickets", "sim:tickets:strong", "auto")
+    assert task.budget == Budget(rollouts=600)
+    assert [(row.id, dict(row.inputs), row.expected) for row in loaded.examples] == [
+        ("r1", {"ticket": "Where is my parcel?"}, "shipping"),
+        ("r2", {"ticket": "Refund please"}, "billing"),
+    ]
+    assert loaded.notes == ()
+
+
+def test_the_optimizer_defaults_to_the_targets_own_model(tmp_path: Path) -> None:
+    path = task_file(tmp_path, PROMPT + REST.replace("sim:tickets", "openai:gpt-x"))
+    assert load_task(path).task.optimizer == "openai:gpt-x"
+
+
+def test_every_key_is_read(tmp_path: Path) -> None:
+    text = (
+        "name: n\ngoal: g\nsystem: Be brief.\nuser: '{{ticket}} {{notes}}'\ninputs: [ticket, notes]\nlimit: 1\n"
+        "budget: {usd: 2, rollouts: 10, calls: 20, tokens: 30, minutes: 1.5}\noptimizer: sim:tickets:weak\n"
+        "constraints: {max_tokens: 90, locked: [Be brief.]}\nmax_output_tokens: 7\nrecipe: mars\n"
+        "metric: {name: numeric, tolerance: 0.01}\ndata: tickets.csv\nexpected: queue\ntarget: sim:tickets\n"
+    )
+    path = task_file(tmp_path, text, rows="ticket,notes,queue\na,b,3\n")
+    loaded = load_task(path)
+    task = loaded.task
+    assert (task.name, task.goal, task.recipe, task.optimizer) == ("n", "g", "mars", "sim:tickets:weak")
+    assert (task.metric, task.metric_options, task.max_output_tokens) == ("numeric", {"tolerance": 0.01}, 7)
+    assert task.budget == Budget(usd=2, rollouts=10, calls=20, tokens=30, minutes=1.5)
+    assert (task.constraints.max_tokens, task.constraints.locked) == (90, ("Be brief.",))
+    assert len(loaded.examples) == 1
+
+
+def test_overrides_win_over_the_file(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "other"
+    elsewhere.mkdir()
+    (elsewhere / "rows.jsonl").write_text('{"ticket": "a", "queue": "b"}\n{"ticket": "c", "queue": "d"}\n')
+    folder = tmp_path / "tasks"
+    folder.mkdir()
+    overrides = Overrides(
+        data=elsewhere / "rows.jsonl",
+        target="sim:other",
+        optimizer="sim:other:weak",
+        recipe="opro",
+        budget=Budget(calls=5),
+        limit=1,
+    )
+    loaded = load_task(task_file(folder, PROMPT + REST), overrides=overrides)
+    task = loaded.task
+    assert (task.target, task.optimizer, task.recipe, task.budget) == (
+        *("sim:other", "sim:other:weak", "opro"),
+        Budget(calls=5),
+    )
+    assert [row.expected for row in loaded.examples] == ["b"]
+
+
+def test_messages_are_a_system_and_a_user_part(tmp_path: Path) -> None:
+    text = "messages:\n- {role: system, content: Be brief.}\n- {role: user, content: '{{ticket}}'}\n"
+    assert load_task(task_file(tmp_path, text + REST)).task.prompt == Prompt(system="Be brief.", user="{{ticket}}")
+
+
+def test_a_prompt_file_is_read_without_its_final_line_break(tmp_path: Path) -> None:
+    (tmp_path / "prompts").mkdir()
+    (tmp_path / "prompts" / "ticket.md").write_bytes(b"\xef\xbb\xbfWhich\r\n\r\nqueue? {ticket}\r\n")
+    loaded = load_task(task_file(tmp_path, "prompt: file://prompts/ticket.md\n" + REST))
+    assert loaded.task.prompt == Prompt(user="Which\n\nqueue? {{ticket}}")
+    assert loaded.style == "fstring"
+    assert loaded.notes == ("placeholders are read as {name}",)
+
+
+def test_all_parts_share_one_placeholder_style(tmp_path: Path) -> None:
+    text = "system: 'Answer as {{\"queue\": 1}}'\nuser: 'Ticket: {ticket}'\n"
+    assert load_task(task_file(tmp_path, text + REST)).task.prompt.system == 'Answer as {"queue": 1}'
+    text = "system: 'Say {ticket}'\nuser: 'Ticket: {{ticket}}'\n"
+    assert load_task(task_file(tmp_path, text + REST)).task.prompt.system == "Say {ticket}"
+
+
+def test_a_system_alone_is_complete(tmp_path: Path) -> None:
+    loaded = load_task(task_file(tmp_path, "system: Sort it.\n" + REST))
+    assert loaded.task.variables == ("ticket", "notes")
+    assert loaded.notes == ("the user turn lists the columns ticket, notes; `inputs:` chooses among them",)
+    assert load_task(task_file(tmp_path, "system: Sort it.\ninputs: [ticket]\n" + REST)).notes == ()
+
+
+def test_demos_are_part_of_the_prompt(tmp_path: Path) -> None:
+    text = PROMPT + "demos:\n- inputs: {ticket: lost}\n  output: shipping\n" + REST
+    prompt = load_task(task_file(tmp_path, text)).task.prompt
+    assert prompt.demos == (Demo(inputs={"ticket": "lost"}, output="shipping"),)
+
+
+def test_what_is_assumed_is_said(tmp_path: Path) -> None:
+    text = PROMPT + REST.replace("metric: exact\n", "inputs: [ticket, notes]\nconstraints: {max_tokens: 2}\n")
+    assert load_task(task_file(tmp_path, text)).notes == (
+        "no metric is named; answers count when they equal the expected text (exact)",
+        "the prompt does not show the inputs notes",
+        "the prompt is about 6 tokens long, over its own limit of 2; every edit has to shorten it",
+    )
+
+
+def test_a_lone_surrogate_becomes_the_replacement_character(tmp_path: Path) -> None:
+    text = 'prompt: "{{ticket}} \\ud800 \\ud83d\\ude42"\n'
+    assert load_task(task_file(tmp_path, text + REST)).task.prompt.user == "{{ticket}} \ufffd 🙂"
+
+
+def test_a_locked_text_is_in_the_style_of_the_prompt(tmp_path: Path) -> None:
+    text = "prompt: 'Queue? {{ ticket }}'\nconstraints: {locked: ['{{ ticket }}']}\n" + REST
+    assert load_task(task_file(tmp_path, text)).task.constraints.locked == ("{{ticket}}",)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (REST + "promt: x\n", ":5: unknown key 'promt'; did you mean 'prompt'?"),
+        (PROMPT + REST + "budget: {usdd: 2}\n", ":6: unknown key 'budget.usdd'; did you mean 'usd'?"),
+        (PROMPT + REST + "zzz: 2\n", ":6: unknown key 'zzz'; known: name, goal, "),
+        (PROMPT + REST + "prompt: x\n", ":6: key 'prompt' is there twice; remove one of them"),
+        (PROMPT + "data: [tickets.csv\n", ":3: not valid YAML (expected ',' or ']', but got '<stream end>')"),
+        (PROMPT + "name: 2024-99-99\n", ":1: not valid YAML (month must be in 1..12)"),
+        ("name: \x07", ":1: not valid YAML (special characters are not allowed)"),
+        ("[" * 5000, ":1: not valid YAML"),
+        ("", ":1: a task file holds `key: value` lines"),
+        ("- a\n", ":1: a task file holds `key: value` lines"),
+        (PROMPT + REST + "name: 7\n", ":6: name: Input should be a valid string; write a text, in quotes"),
+        (PROMPT + REST + "limit: 0\n", ":6: limit: Input should be greater than or equal to 1"),
+        (PROMPT + REST + "budget: -1\n", ":6: budget.usd: Input should be greater than or equal to 0"),
+        (PROMPT + REST + "budget: .nan\n", ":6: budget.usd: Input should be a finite number"),
+        (REST, ":1: the prompt is written once: as prompt:, as system: and user:, or as messages:"),
+        (PROMPT + "system: x\n" + REST, ":1: the prompt is written once"),
+        ("messages: [{role: user, content: a}, {role: user, content: b}]\n" + REST, ":1: messages: more than one"),
+        ("messages: [{role: assistant, content: a}]\n" + REST, ":1: messages.0.role: Input should be 'system' or"),
+        (
+            "prompt: Which queue?\n" + REST,
+            ":1: the prompt names no column; write {{ticket}} where the row goes, or use",
+        ),
+        ("prompt: '{{tiket}} {{ticket}}'\n" + REST, ":1: {{tiket}} in the prompt is no input column; did you mean"),
+        ("prompt: '{{queue}} {{ticket}}'\n" + REST, ":1: the prompt shows the expected answer, {{queue}}"),
+        ("prompt: ' '\n" + REST, ":1: the prompt is empty"),
+        (PROMPT + REST + "inputs: [tikcet]\n", ":6: inputs: 'FOLDER/tickets.csv' has no column 'tikcet'; did you mean"),
+        (PROMPT + REST + "inputs: [ticket, queue]\n", ":6: the expected column 'queue' is an input"),
+        (PROMPT + "data: tickets.csv\ntarget: sim:t\n", ":1: expected: 'FOLDER/tickets.csv' has no column 'expected'"),
+        (PROMPT + "data: tickets.csv\nexpected: queue\n", ":1: names no target"),
+        (PROMPT + "expected: queue\ntarget: sim:t\n", ":1: names no data"),
+        (PROMPT + REST + "constraints: {locked: [Nope]}\n", ":6: the locked text 'Nope' is not in the prompt"),
+        (PROMPT + REST + "demos: [{inputs: {text: a}, output: b}]\n", ":6: a demo has the inputs ['text']; give each"),
+        (PROMPT + REST.replace("exact", "exakt"), ":4: unknown metric 'exakt'; did you mean 'exact'?"),
+        (PROMPT + REST.replace("exact", "rubric"), ":4: metric: rubric is not supported yet"),
+        (PROMPT + REST.replace("exact", "{rubric: good}"), ":4: metric: rubric is not supported yet"),
+        (PROMPT + REST.replace("exact", "pairwise"), ":4: metric: pairwise is not supported yet"),
+        (PROMPT + REST.replace("exact", "python:a.py:f"), ":4: metric: python:a.py:f is not supported yet"),
+        (PROMPT + REST.replace("exact", "{tolerance: 1}"), ":4: metric: has no name; write {name: numeric"),
+        (PROMPT + REST.replace("tickets.csv", "{train: a}"), ":2: data: a mapping is not supported yet"),
+        (PROMPT + REST.replace("sim:tickets", "python:a.py:f"), ":5: target: python: is not supported yet"),
+        (PROMPT + REST.replace("sim:tickets", "{model: x}"), ":5: target: a mapping is not supported yet"),
+        ("prompt: file://none.md\n" + REST, "FOLDER/none.md: there is no such file"),
+        ("prompt: file://../x.md\n" + REST, ":1: 'file://../x.md' leads out of the folder"),
+        ("prompt: file:///etc/passwd\n" + REST, ":1: 'file:///etc/passwd' leads out of the folder"),
+        (PROMPT + REST.replace("tickets.csv", "../x.csv"), ":2: 'FOLDER/../x.csv' lies outside of 'FOLDER'; move it"),
+        (PROMPT + REST.replace("tickets.csv", "/etc/x.csv"), ":2: '/etc/x.csv' lies outside of 'FOLDER'"),
+        (PROMPT + REST.replace("exact", "numeric"), "FOLDER/tickets.csv:2: expected output 'shipping' holds no number"),
+    ],
+)
+def test_a_fault_is_named_in_one_line_with_its_place_and_cure(text: str, said: str, tmp_path: Path) -> None:
+    assert complaint(tmp_path, text).startswith(said)
+
+
+def test_links_are_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "secret").mkdir()
+    (tmp_path / "secret" / "x.md").write_text("{{ticket}}")
+    folder = tmp_path / "tasks"
+    folder.mkdir()
+    (folder / "x.md").symlink_to(tmp_path / "secret" / "x.md")
+    (folder / "inner").symlink_to(tmp_path / "secret")
+    (folder / "rows.csv").symlink_to(task_file(tmp_path, "").parent / "tickets.csv")
+    assert "is a link" in complaint(folder, "prompt: file://x.md\n" + REST)
+    assert "is a link" in complaint(folder, "prompt: file://inner/x.md\n" + REST)
+    assert "is a link" in complaint(folder, PROMPT + REST.replace("tickets.csv", "rows.csv"))
+
+
+def test_a_file_of_a_run_may_use_the_data_of_its_project(tmp_path: Path) -> None:
+    run = tmp_path / ".socratune" / "runs" / "r1"
+    run.mkdir(parents=True)
+    task_file(tmp_path, "")
+    (run / "best.yaml").write_text(PROMPT + REST.replace("tickets.csv", "../../../tickets.csv"))
+    assert len(load_task(run / "best.yaml").examples) == 2
+
+
+def test_a_file_that_is_not_there_or_not_text_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_bytes(b"name: \xff")
+    for name, said in (("none.yaml", "there is no such file"), ("a.yaml", "not UTF-8")):
+        with pytest.raises(BadInput, match=said):
+            load_task(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("text", "budget"),
+    [
+        ("2", Budget(usd=2)),
+        ("$0.5", Budget(usd=0.5)),
+        ("rollouts=600, usd=2", Budget(rollouts=600, usd=2)),
+        ("calls=9,tokens=10000,minutes=1.5", Budget(calls=9, tokens=10000, minutes=1.5)),
+    ],
+)
+def test_a_budget_flag_names_its_caps_and_a_bare_number_is_usd(text: str, budget: Budget) -> None:
+    assert parse_budget(text) == budget
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("rolouts=6", "--budget: unknown key 'rolouts'; did you mean 'rollouts'?"),
+        ("rollouts=-6", "--budget: rollouts: Input should be greater than or equal to 1"),
+        ("rollouts=many", "--budget: rollouts: Input should be a valid integer"),
+        ("", "--budget: usd: Input should be a valid number"),
+        ("1,usd=2", "--budget: 'usd' is given twice"),
+        ("inf", "--budget: usd: Input should be a finite number"),
+    ],
+)
+def test_a_budget_flag_that_cannot_be_read_is_named(text: str, said: str) -> None:
+    with pytest.raises(BadInput) as caught:
+        parse_budget(text)
+    assert str(caught.value).startswith(said)

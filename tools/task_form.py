@@ -1,0 +1,244 @@
+"""The form of a task file: which keys it may hold, and one line for whatever is wrong with them.
+
+It knows nothing about rows, nor about which metrics and models there are.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from socratune.memory.errors import BadInput
+from socratune.memory.records import Budget
+from socratune.tools.datasets import well_formed
+
+LARGEST_FILE = 1024 * 1024
+"""Bytes."""
+
+Part = Literal["system", "user"]
+
+
+def _not_yet(value: object) -> object:
+    """Refuse what a later version will read."""
+    if isinstance(value, dict):
+        raise ValueError("a mapping is not supported yet; write one text")  # noqa: TRY004  # pydantic reads ValueError
+    if isinstance(value, str) and value.startswith("python:"):
+        raise ValueError("python: is not supported yet")
+    return value
+
+
+def _metric(value: object) -> object:
+    options = {"name": value} if isinstance(value, str) else value
+    if not isinstance(options, dict):
+        return value
+    name = str(options.get("name", next(iter(options), "")))
+    if name in ("rubric", "pairwise") or name.startswith("python:"):
+        raise ValueError(f"{name} is not supported yet")
+    if not isinstance(options.get("name"), str):
+        raise ValueError("has no name; write {name: numeric, tolerance: 0.01}")  # noqa: TRY004
+    return options
+
+
+def _usd(value: object) -> object:
+    return {"usd": value} if isinstance(value, int | float | str) else value
+
+
+class _Form(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class BudgetForm(_Form):
+    """Caps, as written."""
+
+    usd: float | None = Field(default=None, ge=0)
+    rollouts: int | None = Field(default=None, ge=1)
+    calls: int | None = Field(default=None, ge=1)
+    tokens: int | None = Field(default=None, ge=1)
+    minutes: float | None = Field(default=None, gt=0)
+
+
+class ConstraintsForm(_Form):
+    """What no edit may break, as written."""
+
+    max_tokens: int | None = Field(default=None, ge=1)
+    locked: tuple[Annotated[str, Field(min_length=1)], ...] = ()
+
+
+class MessageForm(_Form):
+    """One message of a prompt."""
+
+    role: Part
+    content: str
+
+
+class DemoForm(_Form):
+    """One worked example of a prompt."""
+
+    inputs: dict[str, str]
+    output: str
+
+
+class TaskForm(_Form):
+    """A task file."""
+
+    name: str | None = None
+    goal: str = ""
+    prompt: str | None = None
+    system: str | None = None
+    user: str | None = None
+    messages: tuple[MessageForm, ...] | None = None
+    demos: tuple[DemoForm, ...] = ()
+    data: Annotated[str | None, BeforeValidator(_not_yet)] = None
+    inputs: tuple[str, ...] | None = Field(default=None, min_length=1)
+    expected: str = "expected"
+    metric: Annotated[dict[str, str | float] | None, BeforeValidator(_metric)] = None
+    target: Annotated[str | None, BeforeValidator(_not_yet)] = None
+    optimizer: Annotated[str | None, BeforeValidator(_not_yet)] = None
+    recipe: str = "auto"
+    budget: Annotated[BudgetForm, BeforeValidator(_usd)] = BudgetForm()
+    constraints: ConstraintsForm = ConstraintsForm()
+    max_output_tokens: int = Field(default=512, ge=1)
+    limit: int | None = Field(default=None, ge=1)
+
+    @model_validator(mode="after")
+    def _one_prompt(self) -> TaskForm:
+        ways = (bool(self.prompt), bool(self.system or self.user), bool(self.messages))
+        if sum(ways) != 1:
+            raise ValueError("the prompt is written once: as prompt:, as system: and user:, or as messages:")
+        roles = [message.role for message in self.messages or ()]
+        if len(set(roles)) < len(roles):
+            raise ValueError("messages: more than one message of a role is not supported yet")
+        return self
+
+    @property
+    def parts(self) -> dict[Part, str]:
+        """The text of each part of the prompt, or the `file://` that holds it."""
+        if self.messages:
+            return {message.role: message.content for message in self.messages}
+        parts: dict[Part, str | None] = {"system": self.system, "user": self.user or self.prompt}
+        return {part: text for part, text in parts.items() if text}
+
+
+class _Loader(yaml.SafeLoader):
+    """Loads plain values only; an escape that stands for half a character becomes U+FFFD."""
+
+    def text_of(self, node: yaml.ScalarNode) -> str:
+        return well_formed(str(self.construct_scalar(node)))
+
+
+_Loader.add_constructor("tag:yaml.org,2002:str", _Loader.text_of)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """A task file that was read: its form, and where each key stands."""
+
+    path: Path
+    form: TaskForm
+    written: Mapping[str, object]
+    """The keys as they were written, in their order."""
+    lines: Mapping[str, int]
+
+    def at(self, key: str) -> str:
+        """Return the place of a key, for messages."""
+        return f"{self.path}:{self.lines.get(key, 1)}"
+
+
+def read_document(path: Path) -> Document:
+    """Read a task file."""
+    return parse_document(read_text(path), path)
+
+
+def parse_document(text: str, path: Path) -> Document:
+    """Read the text of a task file that stands, or will stand, at `path`."""
+    try:
+        node, written = yaml.compose(text, Loader=yaml.SafeLoader), _Loader(text).get_single_data()
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise _syntax_error(error, text, path) from error
+    if not isinstance(node, yaml.MappingNode) or not isinstance(written, dict):
+        raise BadInput("a task file holds `key: value` lines", place=f"{path}:1", cure="see `socratune init`")
+    lines = _lines(node, path)
+    try:
+        form = TaskForm.model_validate(written)
+    except ValidationError as error:
+        raise _complaint(error, TaskForm, place=str(path), lines=lines) from error
+    return Document(path=path, form=form, written=written, lines=lines)
+
+
+def read_text(path: Path) -> str:
+    """Return the text of a task or prompt file as it is, byte order mark and line ends included."""
+    if not path.is_file():
+        raise BadInput("there is no such file", place=str(path), cure="check the path")
+    if path.stat().st_size > LARGEST_FILE:
+        raise BadInput(f"larger than {LARGEST_FILE // 1024} KiB", place=str(path), cure="shorten it")
+    try:
+        return well_formed(path.read_bytes().decode("utf-8", "surrogatepass"))
+    except UnicodeDecodeError as error:
+        raise BadInput("not UTF-8", place=str(path), cure="save it as UTF-8") from error
+    except OSError as error:
+        raise BadInput(f"cannot be read ({error.strerror})", place=str(path), cure="check its permissions") from error
+
+
+def budget_of(caps: Mapping[str, object], *, place: str) -> Budget:
+    """Check caps that were given by name."""
+    try:
+        return Budget(**BudgetForm.model_validate(caps).model_dump())
+    except ValidationError as error:
+        raise _complaint(error, BudgetForm, place=place) from error
+
+
+def suggestion(word: str, known: Iterable[str]) -> str:
+    """Return the cure for an unknown word: the nearest known one, or all of them."""
+    names = tuple(known)
+    near = difflib.get_close_matches(word, names, n=1, cutoff=0.5)
+    return f"did you mean {near[0]!r}?" if near else f"known: {', '.join(names)}"
+
+
+def _lines(node: yaml.MappingNode, path: Path) -> dict[str, int]:
+    """Return the line of each key, counted from 1."""
+    lines: dict[str, int] = {}
+    for key, _ in node.value:
+        line = key.start_mark.line + 1
+        if key.value in lines:
+            raise BadInput(f"key {key.value!r} is there twice", place=f"{path}:{line}", cure="remove one of them")
+        lines[str(key.value)] = line
+    return lines
+
+
+def _syntax_error(error: Exception, text: str, path: Path) -> BadInput:
+    mark = getattr(error, "problem_mark", None)
+    offset = getattr(error, "position", 0)
+    line = mark.line + 1 if mark else text.count("\n", 0, offset) + 1
+    problem = str(getattr(error, "problem", None) or getattr(error, "reason", None) or error)
+    cure = "check its indentation and quotes; texts with `: `, `#` or `{` need quotes or a `|` block"
+    return BadInput(f"not valid YAML ({problem})", place=f"{path}:{line}", cure=cure)
+
+
+def _complaint(
+    error: ValidationError, form: type[BaseModel], *, place: str, lines: Mapping[str, int] | None = None
+) -> BadInput:
+    """Put the first thing that is wrong in one line."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    steps = [str(step) for step in first["loc"]]
+    key = ".".join(steps)
+    where = f"{place}:{lines.get(steps[0], 1) if steps else 1}" if lines is not None else place
+    if first["type"] == "extra_forbidden":
+        nested = _NESTED.get(steps[0], form) if len(steps) > 1 else form
+        return BadInput(f"unknown key {key!r}", place=where, cure=suggestion(steps[-1], nested.model_fields))
+    said = first.get("ctx", {}).get("error", first["msg"])
+    cure = "write a text, in quotes if need be" if first["type"] == "string_type" else ""
+    return BadInput(": ".join(part for part in (key, str(said)) if part), place=where, cure=cure)
+
+
+_NESTED: Mapping[str, type[BaseModel]] = {
+    "budget": BudgetForm,
+    "constraints": ConstraintsForm,
+    "messages": MessageForm,
+    "demos": DemoForm,
+}
