@@ -44,14 +44,18 @@ class Brief:
     prompt: Prompt
     recalled: Sequence[Lesson] = ()
     tried: Sequence[Attempt] = ()
+    accepted: Sequence[Hypothesis] = ()
+    """What the dialogue has settled on other clusters so far."""
 
     def sections(self) -> dict[str, str]:
-        """Return the goal, the prompt, and where there are any, memories and tested edits."""
+        """Return the goal, the prompt, and where there are any, memories, tested edits and accepted rules."""
         body = {"goal": self.goal, "prompt": prompt_text(self.prompt)}
         if self.recalled:
             body["memory"] = lines({"kind": m.kind, "text": m.text, "gain": round(m.gain, 3)} for m in self.recalled)
         if self.tried:
             body["tried"] = lines({"rules": list(t.candidate.lessons), "outcome": t.outcome} for t in self.tried)
+        if self.accepted:
+            body["accepted"] = lines({"rule": h.rule} for h in self.accepted)
         return body
 
 

@@ -96,8 +96,8 @@ class SearchDeps:
         return replay(Greedy(root=self.root, operator=self.recipe.proposer), told)
 
     def _told(self, body: Mapping[str, Any]) -> Told:
-        """Return what came of a child, with all dev rows that it has seen by now."""
-        child = CandidateId(body["child"])
+        """Return what came of a move, with all dev rows that its child has seen by now."""
+        child = body["child"]
         return Told(child=child, scores=self.dev_scores(child) if body["accepted"] else {}, cost=body["cost"])
 
     def dev_scores(self, candidate: str) -> dict[ExampleId, float]:

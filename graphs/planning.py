@@ -21,7 +21,7 @@ from socratune.tools.search.policy import Move
 
 MANY_FAILURES = 24
 """Failures looked at together in the first round."""
-SOME_FAILURES = 12
+SOME_FAILURES = 8
 """Failures looked at in later rounds, when few are left."""
 FEW_FAILURES = 3
 BLOCK = 12
@@ -46,7 +46,7 @@ async def plan(state: SearchState, runtime: Runtime[SearchDeps]) -> SearchState:
     number = state["round"] + 1
     leader = candidate_of(deps, state["leader"])
     wanted = MANY_FAILURES if number == 1 else SOME_FAILURES
-    failures = await _failures(deps, leader, wanted)
+    failures = await _failures(deps, leader, wanted * (1 + state["stale"]))
     groups = clusters([(failure.example, failure.rollout) for failure in failures])
     # A fresh plan needs the planner's judgment; after a success the largest clusters of what is left will do.
     ask_planner = number == 1 or state["stale"] > 0
@@ -144,9 +144,12 @@ async def propose(state: ProposeState, runtime: Runtime[SearchDeps]) -> SearchSt
     try:
         child = await socratic.propose(assignment, deps)
     except (MalformedReply, CallFailed) as error:
-        await deps.journal.record("proposal", assignment.key, {"child": None, "failed": str(error)[:300]})
+        await deps.journal.record(
+            "proposal", assignment.key, {"round": state["round"], "child": None, "failed": str(error)[:300]}
+        )
         return {"children": []}
     if child is not None:
         await deps.ledger.add_candidate(child)
-    await deps.journal.record("proposal", assignment.key, {"child": child.id if child else None, "failed": ""})
+    facts = {"round": state["round"], "child": child.id if child else None, "failed": ""}
+    await deps.journal.record("proposal", assignment.key, facts)
     return {"children": [child.id] if child else []}

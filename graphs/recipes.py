@@ -15,8 +15,8 @@ RECIPES = {
             proposer="socratic",
             search="greedy",
             feedback="metric and critique",
-            moves=2,
-            patience=4,
+            moves=1,
+            patience=5,
             source="socratune",
         ),
     )

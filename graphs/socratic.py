@@ -59,7 +59,7 @@ async def examine(state: Dialogue, runtime: Runtime[DialogueDeps]) -> Dialogue:
     """Ask the critic why the prompt fails on the cluster of this step."""
     deps = runtime.context
     subgoal, failures = deps.steps[state["step"]]
-    critique = await deps.agents.critic.examine(deps.brief, subgoal, failures, attempt=deps.attempt)
+    critique = await deps.agents.critic.examine(_brief(state, deps), subgoal, failures, attempt=deps.attempt)
     return {"critique": critique, "critiques": [critique], "asked": 0, "advice": ""}
 
 
@@ -68,7 +68,7 @@ async def ask(state: Dialogue, runtime: Runtime[DialogueDeps]) -> Dialogue:
     deps = runtime.context
     _, failures = deps.steps[state["step"]]
     question = await deps.agents.teacher.ask(
-        deps.brief, state["critique"], failures, advice=state["advice"], attempt=deps.attempt
+        _brief(state, deps), state["critique"], failures, advice=state["advice"], attempt=deps.attempt
     )
     return {"question": question, "asked": state["asked"] + 1}
 
@@ -78,7 +78,7 @@ async def judge(state: Dialogue, runtime: Runtime[DialogueDeps]) -> Dialogue:
     deps = runtime.context
     _, failures = deps.steps[state["step"]]
     question = await deps.agents.question_critic.judge(
-        deps.brief, state["question"], state["critique"], failures, attempt=deps.attempt
+        _brief(state, deps), state["question"], state["critique"], failures, attempt=deps.attempt
     )
     facts = {"accepted": len(question.labels), "asked": state["asked"]}
     key = f"{deps.key}.{state['step']}.{state['asked']}"
@@ -98,6 +98,11 @@ async def rewrite(state: Dialogue, runtime: Runtime[DialogueDeps]) -> Dialogue:
     findings = Findings(hypotheses=accepted_hypotheses(state), questions=accepted)
     child, reason = await deps.agents.rewriter.rewrite(deps.brief, findings, deps.limits, attempt=deps.attempt)
     return {"child": child, "reason": reason}
+
+
+def _brief(state: Dialogue, deps: DialogueDeps) -> Brief:
+    """Add what was accepted on earlier clusters, so that nobody finds the same rule twice."""
+    return replace(deps.brief, accepted=accepted_hypotheses(state))
 
 
 def after_examine(state: Dialogue) -> Literal["ask", "advance"]:

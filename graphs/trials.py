@@ -95,21 +95,21 @@ async def _fix_check(deps: SearchDeps, child: Candidate) -> str:
 
 
 async def race(state: SearchState, runtime: Runtime[SearchDeps]) -> SearchState:
-    """Run several survivors, and a leader that is not their parent, on further dev rows until one is ahead."""
+    """Bring several survivors, and a leader that is not their parent, to the same dev rows; drop whoever is beaten."""
     deps = runtime.context
     running = [candidate_of(deps, child) for child in state["children"]]
     leader = candidate_of(deps, state["leader"])
     if running and any(leader.id not in child.parents for child in running):
         running.append(leader)
-    seen = min((len(deps.dev_scores(each.id)) for each in running), default=0)
-    while len(running) > 1 and seen < len(deps.dev):
-        seen = min(seen + RACE_BLOCK, len(deps.dev))
-        running = await _not_beaten(deps, running, deps.dev[:seen])
     if not running:
         return {"children": Overwrite([])}  # type: ignore[typeddict-item]  # as above
-    winner = best(
-        running, {c.id: scored(await deps.evaluator.score(c, deps.dev[:seen], phase="search")) for c in running}
-    )
+    # To choose among children that all beat their parent, no more rows are worth paying for than the gate's own.
+    most = min(len(deps.dev), gates.GATE_STAGES[-1][0])
+    seen = min(len(deps.dev_scores(each.id)) for each in running)
+    while len(running) > 1 and seen < most:
+        seen = min(seen + RACE_BLOCK, most)
+        running = await _not_beaten(deps, running, deps.dev[:seen])
+    winner = best(running, await _scores(deps, running, deps.dev[:seen]))
     accepted = [] if winner.id == leader.id else [winner.id]
     for child in state["children"]:
         if child not in accepted:
@@ -144,20 +144,27 @@ def best(running: Sequence[Candidate], scores: Mapping[str, Mapping[ExampleId, f
 async def curate(state: SearchState, runtime: Runtime[SearchDeps]) -> SearchState:
     """Record what the round taught: the accepted edit, the leader, and what the policy is told."""
     deps, number = runtime.context, state["round"]
-    if not state["children"]:
-        if number == 0:
-            return {"stale": 0}
-        await deps.journal.record("told", str(number), {"child": state["leader"], "accepted": False, "cost": 0.0})
-        return {"stale": state["stale"] + 1}
-    child = candidate_of(deps, state["children"][0])
-    new, old = deps.dev_scores(child.id), deps.dev_scores(child.parents[0])
-    gained = gain(new, old)
+    accepted = state["children"][0] if state["children"] else None
+    await _tell(deps, number, accepted)
+    if accepted is None:
+        return {"stale": state["stale"] + (1 if number else 0)}
+    child = candidate_of(deps, accepted)
+    gained = gain(deps.dev_scores(child.id), deps.dev_scores(child.parents[0]))
     verdict = _judgement(child, f"accepted, gain {gained:+.2f}", gain=gained)
     await deps.journal.record("judged", f"{number} {child.id}", verdict)
-    await deps.journal.record("told", str(number), {"child": child.id, "accepted": True, "cost": float(len(new))})
     facts = {"leader": child.id, "round": number, "gain": gained, "operator": child.operator}
     await deps.journal.record("leader", str(number), facts, {"reason": child.reason})
     return {"leader": child.id, "stale": 0}
+
+
+async def _tell(deps: SearchDeps, number: int, accepted: str | None) -> None:
+    """Tell the policy what came of each move of the round; an accepted baseline counts as a move."""
+    events = deps.ledger.events("proposal")
+    children = [event.body["child"] for event in events if event.body["round"] == number]
+    for index, child in enumerate(children if number else [accepted] if accepted else []):
+        told = {"child": child, "accepted": child is not None and child == accepted}
+        cost = float(len(deps.dev_scores(child))) if child else 0.0
+        await deps.journal.record("told", f"{number}.{index}", {**told, "cost": cost})
 
 
 def _judgement(child: Candidate, outcome: str, *, gain: float) -> dict[str, Any]:

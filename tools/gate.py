@@ -12,7 +12,7 @@ from socratune.tools.statistics import advantage, paired_gain
 
 GATE_STAGES = ((8, 0.0), (24, 0.45), (56, 0.9))
 """Rows seen so far, and the paired gain that a child needs to see more."""
-SURE = 2.0
+SURE = 1.64
 """Paired gain at which a child goes on before it has seen the rows of the last stage."""
 RACE_Z = 1.64
 """Standard errors by which the leader must be ahead."""

@@ -11,35 +11,34 @@ from socratune.tools.search.policy import Move, Told, gain
 class Greedy:
     """Hill climbing that narrows its step.
 
-    After a success the next child answers the whole plan at once. After a failure the plan is shared out among `n`
-    children, so that one false rule cannot sink all the good ones beside it; after a second, each child takes one
-    sub-goal.
+    After a success the next child answers the whole plan at once. After a failure the plan is cut in halves, tried one
+    after the other, and after that each sub-goal is tried alone: one false rule cannot sink the good ones for long.
     """
 
     def __init__(self, *, root: CandidateId, operator: str) -> None:
         self._operator = operator
         self._leader = root
         self._scores: Mapping[ExampleId, float] = {}
-        self._failures = 0
-        """Rounds without a better child since the last success."""
+        self._failed = 0
+        """Moves in a row that brought nothing."""
 
     def ask(self, n: int, *, subgoals: int) -> list[Move]:
-        """Return at most `n` moves on a plan of so many sub-goals."""
-        return [
-            Move(operator=self._operator, parents=(self._leader,), focus=ranks) for ranks in self._shares(n, subgoals)
-        ]
-
-    def _shares(self, n: int, subgoals: int) -> list[tuple[int, ...]]:
-        if self._failures == 0 or n == 1:
-            return [tuple(range(subgoals))]
-        if self._failures == 1:
-            return [ranks for first in range(n) if (ranks := tuple(range(first, subgoals, n)))]
-        start = (self._failures - 2) * n
-        return [(rank % subgoals,) for rank in range(start, start + min(n, subgoals))]
+        """Return at most `n` moves, as many as differ from each other."""
+        shares = [_share(self._failed + step, subgoals) for step in range(1 if self._failed == 0 else n)]
+        return [Move(operator=self._operator, parents=(self._leader,), focus=each) for each in dict.fromkeys(shares)]
 
     def tell(self, told: Told) -> None:
         """Take a better child as the leader; ties stay with the one there is."""
-        if told.scores and (not self._scores or gain(told.scores, self._scores) > 0):
-            self._leader, self._scores, self._failures = told.child, told.scores, 0
+        if told.child is not None and told.scores and (not self._scores or gain(told.scores, self._scores) > 0):
+            self._leader, self._scores, self._failed = told.child, told.scores, 0
         else:
-            self._failures += 1
+            self._failed += 1
+
+
+def _share(failed: int, subgoals: int) -> tuple[int, ...]:
+    """Return the ranks to work on after so many failures: all, one half, the other, then one by one."""
+    if failed == 0 or subgoals == 1:
+        return tuple(range(subgoals))
+    if failed <= 2:
+        return tuple(range(failed - 1, subgoals, 2))
+    return ((failed - 3) % subgoals,)

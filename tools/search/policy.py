@@ -25,9 +25,10 @@ class Move:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """What came of a child."""
+    """What came of a move."""
 
-    child: CandidateId
+    child: CandidateId | None
+    """None when no child was written."""
     scores: Mapping[ExampleId, float]
     """Rewards on dev rows; empty when the child was rejected before it had seen them all."""
     cost: float
@@ -41,7 +42,7 @@ class SearchPolicy(Protocol):
         """Choose at most `n` moves, best first and at least one, on a plan of so many sub-goals, at least one."""
 
     def tell(self, told: Told) -> None:
-        """Record a scored child."""
+        """Record what came of one move; every move that was asked for is told of, in order."""
 
 
 def replay(policy: SearchPolicy, history: Iterable[Told]) -> SearchPolicy:

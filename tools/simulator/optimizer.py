@@ -1,0 +1,202 @@
+"""A simulated optimizer: plays every agent, and knows only what stands in the request.
+
+It reads the reply form and the sections, never the agents' wording and never a row that it is not shown. Shown a true
+failure it may name the rule behind it; it may also be wrong.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from socratune.tools.models import ANSWER, Price, Reply, Request
+from socratune.tools.replies import CRITIQUE, JUDGEMENT, PLAN, QUESTION, REWRITE
+from socratune.tools.simulator.asked import Asked, Failure, Finding
+from socratune.tools.simulator.call_log import CallLog
+from socratune.tools.simulator.chance import chance, pick
+from socratune.tools.simulator.editing import LEAVE_OUT, rewritten, with_rules
+from socratune.tools.simulator.world import World
+from socratune.tools.simulator.world_file import Distractor, Rule, Wording
+from socratune.tools.tokens import estimate
+
+NOT_IN_FORM = "I looked at all of it, and I think that the prompt should say more clearly what is wanted."
+"""A reply that fits no form."""
+FORGETS = 0.1
+"""Chance that the weak optimizer leaves out a rule that it was given to write."""
+
+_LABELS = "ABC"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SimulatedOptimizer:
+    """A `LanguageModel` that answers the agents' requests; the same request always gets the same reply."""
+
+    world: World
+    strength: str
+    """`strong` or `weak`."""
+    seed: int
+    log: CallLog | None = None
+    """Told of every answered call, as a provider's own records would be."""
+
+    @property
+    def name(self) -> str:
+        """The specification, `sim:WORLD:strong` for example."""
+        return f"sim:{self.world.name}:{self.strength}"
+
+    @property
+    def price(self) -> Price:
+        """What the world asks for it."""
+        return self.world.file.prices.of("optimizer")
+
+    async def complete(self, request: Request) -> Reply:
+        """Answer in the asked form; the weak one misses it now and then, but never when asked again."""
+        await asyncio.sleep(0)
+        asked = Asked.of(request)
+        text = Agent(world=self.world, strength=self.strength, asked=asked, key=self._key(asked, request)).reply()
+        tokens_in = sum(estimate(message.content) for message in request.messages)
+        reply = Reply(text=text, stop_reason=ANSWER, tokens_in=tokens_in, tokens_out=estimate(text))
+        if self.log is not None:
+            self.log(request, reply)
+        return reply
+
+    def _key(self, asked: Asked, request: Request) -> str:
+        return f"{self.seed} {self.world.task.name} {self.strength} {request.repeat} {asked.key}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agent:
+    """One request, and the mind that answers it."""
+
+    world: World
+    strength: str
+    asked: Asked
+    key: str
+    """All chance follows it."""
+
+    def reply(self) -> str:
+        """Return the text of the reply."""
+        form = self._forms.get(self.asked.form or "")
+        missed = self.strength == "weak" and self._chance("malformed") < self.world.file.malformed
+        return NOT_IN_FORM if form is None or (missed and not self.asked.is_repair) else form()
+
+    @property
+    def _forms(self) -> Mapping[str, Callable[[], str]]:
+        return {
+            PLAN.name: self._plan,
+            CRITIQUE.name: self._critique,
+            QUESTION.name: self._question,
+            JUDGEMENT.name: self._judgement,
+            REWRITE.name: self._rewrite,
+        }
+
+    def _chance(self, *item: object) -> float:
+        return chance(self.key, *item)
+
+    def _plan(self) -> str:
+        clusters = sorted(self.asked.rows("clusters"), key=lambda row: -_count(row))
+        total = sum(map(_count, clusters)) or 1
+        subgoals = [
+            {
+                "cluster": str(row.get("cluster", "")),
+                "goal": f"Mend the failures that share this: {row.get('signature', '')}.",
+                "weight": round(_count(row) / total, 3),
+            }
+            for row in clusters
+        ]
+        return json.dumps({"subgoals": subgoals})
+
+    def _critique(self) -> str:
+        found = self._suspects()[: 3 if self.strength == "strong" else 2]
+        hypotheses = [
+            {"label": label, "cause": wording.cause, "rule": wording.says, "examples": examples}
+            for label, (wording, examples) in zip(_LABELS, found, strict=False)
+        ]
+        return json.dumps({"hypotheses": hypotheses})
+
+    def _question(self) -> str:
+        findings = self.asked.hypotheses
+        if not findings:
+            return json.dumps({"question": ""})
+        asked = "; ".join(f"{', '.join(finding.examples)} ({finding.cause.rstrip('.')})" for finding in findings)
+        advice = self.asked.text("advice").strip()
+        question = f"What would the prompt have to say for these to come out right: {asked}?"
+        return json.dumps({"question": f"{question} And: {advice}" if advice else question})
+
+    def _judgement(self) -> str:
+        accepted = [finding.label for finding in self.asked.hypotheses if self._accepts(finding)]
+        ids = ", ".join(failure.id for failure in self.asked.failures[:3])
+        advice = "" if accepted else f"Ask what {ids or 'the failures'} have in common that the prompt does not say."
+        return json.dumps({"accepted": sorted(accepted), "advice": advice})
+
+    def _accepts(self, finding: Finding) -> bool:
+        """Judge one hypothesis: rightly with a stated probability, else the opposite."""
+        named = self.world.conveyed(finding.rule)
+        cited = [failure for failure in self.asked.failures if failure.id in finding.examples]
+        true = {wording.says for failure in cited for wording in self._behind(failure)}
+        holds = any(rule.says in true for rule in self.world.file.rules if rule.id in named) or finding.rule in true
+        judged_rightly = self._chance("judge", finding.label) < self.world.file.judge.of(self.strength)
+        return holds == judged_rightly
+
+    def _rewrite(self) -> str:
+        rules = [finding.rule for finding in self.asked.hypotheses] or self._guesses()
+        if self.strength == "weak":
+            rules = [rule for rule in rules if self._chance("forgets", rule) >= FORGETS]
+        prompt, added = with_rules(self.asked.prompt, rules, world=self.world, max_tokens=self.asked.max_tokens)
+        return rewritten(prompt, added)
+
+    def _guesses(self) -> list[str]:
+        """Return the rules that failures alone suggest, when no hypotheses are given."""
+        found = self._suspects()[: None if self.strength == "strong" else 2]
+        return [wording.says for wording, _ in found]
+
+    def _suspects(self) -> list[tuple[Wording, list[str]]]:
+        """Return what the failures point at, each with the ids that do, the most first."""
+        votes: dict[str, list[str]] = defaultdict(list)
+        wordings: dict[str, Wording] = {}
+        for failure in self.asked.failures:
+            if (wording := self._vote(failure)) is not None:
+                wordings[wording.says] = wording
+                votes[wording.says].append(failure.id)
+        return sorted(((wordings[says], ids) for says, ids in votes.items()), key=lambda vote: -len(vote[1]))
+
+    def _vote(self, failure: Failure) -> Wording | None:
+        """Name what one failure points at; None when it seems to be mere noise.
+
+        A rule behind it that memory recalls is named for sure, and what was tried in vain is not guessed again.
+        """
+        behind = self._behind(failure)
+        recalled = self.world.conveyed(self.asked.text("memory"))
+        if known := [wording for wording in behind if isinstance(wording, Rule) and wording.id in recalled]:
+            return known[0]
+        if self._chance("naming", failure.id) < self.world.file.naming.of(self.strength):
+            return pick(behind, self.key, "rule", failure.id) if behind else None
+        tried = self.world.distractors_in(self.asked.text("tried"))
+        guesses = [guess for guess in self.world.file.distractors if guess not in tried]
+        return pick(guesses, self.key, "distractor", failure.id) if guesses else None
+
+    def _behind(self, failure: Failure) -> tuple[Wording, ...]:
+        """Return what a failure is evidence for: rules nobody has stated yet, and sentences that mislead."""
+        settled = [str(row.get("rule", "")) for row in self.asked.rows("accepted")]
+        text = "\n".join([self.asked.text("prompt"), *settled])
+        return (
+            *self.world.missing(text, failure.inputs),
+            *(_removal(distractor) for distractor in self.world.misled_by(text, failure.inputs)),
+        )
+
+
+def _removal(distractor: Distractor) -> Wording:
+    says = f"{LEAVE_OUT}{distractor.says}"
+    return Wording.model_construct(
+        says=says,
+        wordings=(re.compile(re.escape(says)),),
+        cause=f"The sentence {distractor.says!r} misleads on these rows.",
+    )
+
+
+def _count(row: Mapping[str, object]) -> int:
+    count = row.get("count")
+    return count if isinstance(count, int) else 0
