@@ -12,8 +12,8 @@ from scipy.cluster.hierarchy import fcluster, linkage
 from socratune.memory.embedding import Vector, embed
 from socratune.memory.records import Cluster, Example, Rollout
 
-MOST_CLUSTERS = 6
-CLUSTER_SIZE = 4
+MOST_CLUSTERS = 8
+CLUSTER_SIZE = 3
 """Failures in a cluster, on average: reflection on one cause at a time does best on three or four."""
 MOST_LABELS = 20
 """Distinct expected outputs up to which they are classes, and a confusion is a signature."""

@@ -1,0 +1,132 @@
+"""What a run may use and what its rows can prove, said before the first call.
+
+Pure arithmetic, from ordinary runs: the low end is a search that finds nothing, the high end one that keeps finding.
+The caps are the promise; this is only a forecast.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from socratune.memory.records import Budget, Role, Task
+from socratune.tools.allotment import Allotment
+from socratune.tools.gate import GATE_STAGES
+from socratune.tools.models import Price
+from socratune.tools.splits import Splits
+from socratune.tools.statistics import detectable
+from socratune.tools.tokens import estimate
+
+PREFLIGHT = 40
+"""Target calls before the search."""
+ROUNDS = (3, 12)
+CHILDREN = 2
+"""In one round."""
+TRAIN_ROWS = (12, 40)
+"""Run in one round to find failures."""
+AGENT_CALLS = (1, 6)
+"""For one child, beside one call of the planner in each round."""
+AGENT_TOKENS = ((800, 80), (2_500, 500))
+"""In and out of one call."""
+GROWTH = (0, 250)
+"""Tokens that the search adds to a prompt."""
+CHATTER = (0, 100)
+"""Tokens of an answer beside the expected one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Use:
+    """What a run takes: calls of the target and of the agents, tokens in and out, and their price."""
+
+    rollouts: int
+    optimizer_calls: int
+    tokens: int
+    usd: float | None
+    """None when a price is not known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forecast:
+    """What is likely, from `low` to `high`, and what the final test can prove."""
+
+    low: Use
+    high: Use
+    test_rows: int
+    """A side."""
+    provable: float
+    """Smallest gain that has an 80 % chance to be proven; 1.0 when there is none."""
+    even: float
+    """The same at 50 %."""
+
+
+def forecast(task: Task, splits: Splits, allotment: Allotment, prices: Mapping[Role, Price | None]) -> Forecast:
+    """Say what a run of `task` may use under its caps, and what it can prove."""
+    rows = allotment.test_rows
+    low, high = (_within(_use(task, splits, rows, prices, end), task.budget) for end in (0, 1))
+    return Forecast(
+        low=low, high=high, test_rows=rows, provable=_provable(rows, power=0.8), even=_provable(rows, power=0.5)
+    )
+
+
+def _provable(rows: int, *, power: float) -> float:
+    return detectable(rows, power=power) if rows else 1.0
+
+
+def _use(task: Task, splits: Splits, test_rows: int, prices: Mapping[Role, Price | None], end: int) -> Use:
+    """Return what the short (0) or the long (1) run takes."""
+    rollouts = _rollouts(splits, test_rows, end)
+    agents = ROUNDS[end] * (1 + CHILDREN * AGENT_CALLS[end])
+    rows = [*splits.train, *splits.dev, *splits.test]
+    inputs = sum(estimate(text) for row in rows for text in row.inputs.values()) // max(1, len(rows))
+    expected = sum(estimate(row.expected) for row in rows) // max(1, len(rows))
+    demos = sum(estimate(demo.output) + estimate("".join(demo.inputs.values())) for demo in task.prompt.demos)
+    asked = estimate(task.prompt.instructions) + demos + inputs + GROWTH[end]
+    answered = min(task.max_output_tokens, expected + CHATTER[end])
+    used: dict[Role, tuple[int, int, int]] = {
+        "target": (rollouts, asked, answered),
+        "optimizer": (agents, *AGENT_TOKENS[end]),
+    }
+    return Use(
+        rollouts=rollouts,
+        optimizer_calls=agents,
+        tokens=sum(calls * (came_in + went_out) for calls, came_in, went_out in used.values()),
+        usd=_cost(used, prices),
+    )
+
+
+def _rollouts(splits: Splits, test_rows: int, end: int) -> int:
+    rows = len(splits.dev)
+    gate = min(rows, (GATE_STAGES[0][0], GATE_STAGES[-1][0])[end])
+    train = 0 if splits.shared and end == 0 else min(len(splits.train), TRAIN_ROWS[end])
+    search = PREFLIGHT + ROUNDS[end] * (train + CHILDREN * gate)
+    if end == 0:
+        return search
+    return search + 2 * max(0, rows - gate) + 2 * test_rows
+
+
+def _cost(used: Mapping[Role, tuple[int, int, int]], prices: Mapping[Role, Price | None]) -> float | None:
+    total = 0.0
+    for role, (calls, tokens_in, tokens_out) in used.items():
+        price = prices.get(role)
+        if price is None:
+            return None
+        total += calls * price.cost(tokens_in=tokens_in, tokens_out=tokens_out)
+    return total
+
+
+def _within(use: Use, budget: Budget) -> Use:
+    """Scale a run down to its tightest cap."""
+    caps = (
+        (budget.rollouts, use.rollouts),
+        (budget.calls, use.rollouts + use.optimizer_calls),
+        (budget.tokens, use.tokens),
+        (budget.usd, use.usd),
+    )
+    share = min((min(1.0, cap / amount) for cap, amount in caps if cap is not None and amount), default=1.0)
+    return replace(
+        use,
+        rollouts=int(use.rollouts * share),
+        optimizer_calls=int(use.optimizer_calls * share),
+        tokens=int(use.tokens * share),
+        usd=use.usd * share if use.usd is not None else None,
+    )
