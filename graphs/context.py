@@ -20,7 +20,7 @@ from socratune.agents.planner import Planner
 from socratune.agents.rewriter import Rewriter
 from socratune.agents.teacher import Teacher
 from socratune.memory.ledger import Ledger
-from socratune.memory.lessons import LessonStore
+from socratune.memory.lessons import Lessons
 from socratune.memory.records import (
     Candidate,
     CandidateId,
@@ -77,7 +77,8 @@ class SearchDeps:
     guard: Guard
     ledger: Ledger
     journal: Journal
-    memory: LessonStore | None
+    memory: Lessons | None
+    """None for a run without memory."""
     memory_as_of: int
 
     @cached_property

@@ -78,32 +78,41 @@ class Watch:
 
 
 async def optimize(order: Order, folder: RunFolder, home: Home, watch: Watch = Watch()) -> Result:
-    """Carry out a run, or go on with one that was interrupted.
+    """Carry out a run, or go on with one that was interrupted; one that has ended is read again.
 
     Raises `BadInput` before anything is called; `Paused` and `Interrupted` leave a run that can be resumed; `RunOwned`
     when another process is at work on it.
     """
+    async with prepared(order, folder, home, watch) as deps:
+        search = deps.search
+        if search.ledger.event("ended:") is None:
+            await continue_graph(optimize_graph(deps.saver), {}, context=deps, thread=search.ledger.run)
+            if search.memory is not None:
+                learn(search.ledger, search.memory, order.task)
+        return result_of(search.ledger, cached=search.evaluator.line.caller.cached)
+
+
+@asynccontextmanager
+async def prepared(order: Order, folder: RunFolder, home: Home, watch: Watch = Watch()) -> AsyncIterator[OptimizeDeps]:
+    """Hold a run and give everything that works on it; whatever happens inside, what was sent is waited for."""
     with folder.held(), _ledger(folder) as ledger, _lessons(home) as lessons:
-        if ledger.event("ended:") is not None:
-            return result_of(ledger)
         settings = _begin(order, ledger, home, lessons)
         caller = _caller(order, ledger, folder, settings)
         watch.started(caller)
         async with _drained(caller), checkpoints(folder.checkpoints) as saver:
-            log = run_log(folder.log)
-            journal = Journal(ledger=ledger, log=log, log_content=order.settings.log_content, listeners=watch.listeners)
-            search = _search_deps(order, ledger, journal, caller, lessons, settings)
+            journal = Journal(
+                ledger=ledger,
+                log=run_log(folder.log),
+                log_content=order.settings.log_content,
+                listeners=watch.listeners,
+            )
             await ledger.add_candidate(Candidate(prompt=order.task.prompt))
-            deps = OptimizeDeps(
-                search=search,
+            yield OptimizeDeps(
+                search=_search_deps(order, journal, caller, lessons, settings),
                 sealed=Sealed(test=_rows(order, settings, "test")),
                 saver=saver,
                 seal=lambda groups: lessons.seal(groups, folder.id),
             )
-            await continue_graph(optimize_graph(saver), {}, context=deps, thread=ledger.run)
-        if order.settings.memory:
-            learn(ledger, lessons, order.task)
-        return result_of(ledger, cached=caller.cached)
 
 
 @contextmanager
@@ -201,14 +210,9 @@ def _secret(folder: RunFolder) -> bytes:
 
 
 def _search_deps(
-    order: Order,
-    ledger: Ledger,
-    journal: Journal,
-    caller: Caller,
-    lessons: Lessons,
-    settings: Mapping[str, Any],
+    order: Order, journal: Journal, caller: Caller, lessons: Lessons, settings: Mapping[str, Any]
 ) -> SearchDeps:
-    task = order.task
+    task, ledger = order.task, journal.ledger
     train = _rows(order, settings, "train")
     metric = metric_named(task.metric, task.metric_options)
     target = Line(caller=caller, role="target", max_tokens=task.max_output_tokens)

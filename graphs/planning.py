@@ -113,16 +113,31 @@ def after_plan(state: SearchState) -> Literal["choose", "curate"]:
     return "curate" if state["stop"] else "choose"
 
 
-async def choose(state: SearchState, runtime: Runtime[SearchDeps]) -> Command[Literal["propose"]]:
+async def choose(state: SearchState, runtime: Runtime[SearchDeps]) -> Command[Literal["propose", "curate"]]:
     """Let the search policy make this round's moves, and send each to its proposer."""
     deps = runtime.context
     moves = deps.policy().ask(deps.recipe.moves, subgoals=len(_planned(deps, state["round"]).subgoals))
+    if _in_vain(deps, state["round"], _MOVES.dump_python(moves, mode="json")):
+        return Command[Literal["propose", "curate"]](goto="curate", update={"stop": "nothing left to mend"})
     await deps.journal.record("moves", str(state["round"]), {"moves": _MOVES.dump_python(moves, mode="json")})
     payloads = [
         ProposeState(round=state["round"], index=index, move=_MOVE.dump_python(move, mode="json"))
         for index, move in enumerate(moves)
     ]
     return Command(goto=[Send("propose", payload) for payload in payloads])
+
+
+def _in_vain(deps: SearchDeps, number: int, moves: list[dict[str, Any]]) -> bool:
+    """Say whether the round before made the same moves on the same plan, and nothing came of them.
+
+    The agents would be asked the very same and, having answered, would not be asked again.
+    """
+    before = deps.ledger.event(f"moves:{number - 1}")
+    if before is None or before.body["moves"] != moves or _planned(deps, number - 1) != _planned(deps, number):
+        return False
+    return not any(
+        e.body["child"] or e.body["failed"] for e in deps.ledger.events("proposal") if e.body["round"] == number - 1
+    )
 
 
 def _planned(deps: SearchDeps, number: int) -> Plan:

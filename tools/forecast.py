@@ -7,7 +7,8 @@ The caps are the promise; this is only a forecast.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 from socratune.memory.records import Budget, Role, Task
 from socratune.tools.allotment import Allotment
@@ -62,10 +63,16 @@ class Forecast:
 def forecast(task: Task, splits: Splits, allotment: Allotment, prices: Mapping[Role, Price | None]) -> Forecast:
     """Say what a run of `task` may use under its caps, and what it can prove."""
     rows = allotment.test_rows
-    low, high = (_within(_use(task, splits, rows, prices, end), task.budget) for end in (0, 1))
+    short, high = (_within(_use(task, splits, rows, prices, end), task.budget) for end in (0, 1))
+    low = Use(**{each.name: _least(getattr(short, each.name), getattr(high, each.name)) for each in fields(Use)})
     return Forecast(
         low=low, high=high, test_rows=rows, provable=_provable(rows, power=0.8), even=_provable(rows, power=0.5)
     )
+
+
+def _least(a: float | None, b: float | None) -> Any:
+    """Under a tight cap both ends are cut, and rounding must not turn them round."""
+    return None if a is None or b is None else min(a, b)
 
 
 def _provable(rows: int, *, power: float) -> float:

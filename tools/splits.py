@@ -47,7 +47,7 @@ def split(examples: Sequence[Example], *, salt: str, sealed: frozenset[str] = fr
     """Divide the rows: groups whole, classes in proportion, groups in `sealed` (tested before) always in test.
 
     12-59 rows: half search (train is dev), half test. 60-499: train 20 %, dev 30 %, test 50 %. From 500: train 100,
-    dev 150, test 250; further rows go to test until it has 400, and those beyond 650 stay in train. Copies of a row
+    dev 150, test 250; further rows go to test until it has 400, and those beyond 650 are left aside. Copies of a row
     count as one, and what earlier tests hold counts as test. Raises `BadInput` when too few rows are left.
     """
     groups = _groups(examples)
@@ -58,20 +58,22 @@ def split(examples: Sequence[Example], *, salt: str, sealed: frozenset[str] = fr
     test_size = max(0, test_size - len(tested))
     searched = len(line) - test_size
     shared = searched < APART // 2 or not train_size
+    searched = searched if shared else min(searched, train_size + dev_size)
+    aside = len(line) - test_size - searched
     end = len(line) if shared else test_size + round(searched * dev_size / (train_size + dev_size))
-    sides = line[end:], line[test_size:end], [*line[:test_size], *tested]
+    sides = line[end : test_size + searched], line[test_size:end], [*line[:test_size], *tested]
     train, dev, test = (_in_order(row for name in side for row in groups[name]) for side in sides)
-    notes = _plan_notes(len(dev), len(tested), shared=shared)
+    notes = _plan_notes(len(dev), len(tested), aside, shared=shared)
     return Splits(train=dev if shared else train, dev=dev, test=test, shared=shared, notes=notes)
 
 
 def _refuse_too_few(different: int, untested: int) -> None:
     if different < FEWEST:
         problem = f"{different} rows with different inputs prove nothing; {FEWEST} are the least"
-        raise BadInput(problem, place="data", cure="add rows, or have some written by `socratune cases`")
+        raise BadInput(problem, place="data", cure="add labelled rows")
     if untested < FEWEST // 2:
         problem = f"only {untested} rows were not tested by an earlier run"
-        raise BadInput(problem, place="data", cure="add fresh rows, or start over with --resplit")
+        raise BadInput(problem, place="data", cure="add fresh rows")
 
 
 def _sizes(rows: int) -> tuple[int, int, int]:
@@ -82,7 +84,7 @@ def _sizes(rows: int) -> tuple[int, int, int]:
         train, dev = round(0.2 * rows), round(0.3 * rows)
         return train, dev, rows - train - dev
     test = min(MOST_TESTED, rows - LARGE_SEARCH)
-    return rows - LARGE_DEV - test, LARGE_DEV, test
+    return LARGE_SEARCH - LARGE_DEV, LARGE_DEV, test
 
 
 def _line(groups: Mapping[str, Sequence[Example]], *, salt: str) -> list[str]:
@@ -108,10 +110,11 @@ def _strata(groups: Mapping[str, Sequence[Example]]) -> dict[str, list[str]]:
     return strata
 
 
-def _plan_notes(searched: int, tested: int, *, shared: bool) -> tuple[str, ...]:
+def _plan_notes(searched: int, tested: int, aside: int, *, shared: bool) -> tuple[str, ...]:
     few = f"The search reads and scores the same {searched} rows; {APART} labelled rows would keep them apart."
     again = f"{tested} different rows were tested by an earlier run and stay in test."
-    return tuple(note for note, applies in ((few, shared), (again, tested)) if applies)
+    rest = f"{aside} rows are left aside: {LARGE_SEARCH} to search with and {MOST_TESTED} to test on are enough."
+    return tuple(note for note, applies in ((few, shared), (again, tested), (rest, aside)) if applies)
 
 
 def test_rows(available: int, cap: int | None) -> int:
