@@ -47,7 +47,7 @@ def optimize(task: str, rows: Path, *, seed: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as home:
         command = ["optimize", str(TASKS / f"{task}.yaml"), "--data", str(rows), "--home", home, "--seed", str(seed)]
         ended = subprocess.run(  # noqa: S603  # our own command with our own arguments
-            [sys.executable, "-m", "socratune.cli", *command, "--yes", "--quiet", "--json"],
+            [str(Path(sys.executable).with_name("socratune")), *command, "--yes", "--quiet", "--json"],
             check=False,
             capture_output=True,
             text=True,
