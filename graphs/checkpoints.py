@@ -10,6 +10,7 @@ from typing import Any
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from langgraph.graph.state import CompiledStateGraph
+from langgraph.types import Durability
 from langsmith import tracing_context
 
 STEPS = 2_000
@@ -38,11 +39,12 @@ async def continue_graph(
     config: Any = {"configurable": {"thread_id": thread}, "recursion_limit": STEPS}
     saver = graph.checkpointer if isinstance(graph.checkpointer, AsyncSqliteSaver) else None
     begun = saver is not None and await saver.aget_tuple(config) is not None
+    durability: Durability | None = "sync" if saver is not None else None
     state: dict[str, Any] | None = None
     # A host's tracing setting must not post the user's rows.
     with tracing_context(enabled=False):
         given = None if begun else start
-        async for values in graph.astream(given, config, context=context, stream_mode="values", durability="sync"):
+        async for values in graph.astream(given, config, context=context, stream_mode="values", durability=durability):
             state = values
             if saver is not None:
                 await _prune(saver, thread)

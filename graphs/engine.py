@@ -87,8 +87,8 @@ async def optimize(order: Order, folder: RunFolder, home: Home, watch: Watch = W
         search = deps.search
         if search.ledger.event("ended:") is None:
             await continue_graph(optimize_graph(deps.saver), {}, context=deps, thread=search.ledger.run)
-            if search.memory is not None:
-                learn(search.ledger, search.memory, order.task)
+        if search.memory is not None:
+            learn(search.ledger, search.memory, order.task)
         return result_of(search.ledger, cached=search.evaluator.line.caller.cached)
 
 

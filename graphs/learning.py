@@ -16,6 +16,8 @@ _PLAN = TypeAdapter(Plan)
 
 def learn(ledger: Ledger, lessons: Lessons, task: Task) -> None:
     """Keep what passed the gate and what went wrong, and judge what was recalled. A replay changes nothing."""
+    if lessons.heard_from(ledger.run):
+        return
     lessons.add(list(_taught(ledger, task)))
     lessons.judge(ledger.run, _usefulness(ledger))
 

@@ -15,6 +15,7 @@ from socratune.graphs.proposers import socratic
 from socratune.graphs.proposers.socratic import Assignment
 from socratune.graphs.state import SearchState
 from socratune.memory.errors import CallFailed, MalformedReply
+from socratune.memory.ledger import Event
 from socratune.memory.records import Candidate, Cluster, Example, ExampleId, Rollout, SubGoal
 from socratune.tools.clusters import clusters
 from socratune.tools.search.policy import Move
@@ -41,30 +42,35 @@ class ProposeState(TypedDict):
 
 
 async def plan(state: SearchState, runtime: Runtime[SearchDeps]) -> SearchState:
-    """Collect the leader's failures, group them, and let the planner rank the groups."""
+    """Plan the next round, unless it was planned before a crash."""
     deps = runtime.context
     number = state["round"] + 1
-    leader = candidate_of(deps, state["leader"])
-    wanted = MANY_FAILURES if number == 1 else SOME_FAILURES
-    failures = await _failures(deps, leader, wanted * (1 + state["stale"]))
+    if deps.ledger.event(f"plan:{number}") is None:
+        await _plan(deps, number, leader=candidate_of(deps, state["leader"]), stale=state["stale"])
+    stop = "" if _planned(deps, number).subgoals else "nothing left to mend"
+    return {"round": number, "children": Overwrite([]), "stop": stop}  # type: ignore[typeddict-item]  # Overwrite resets a reduced channel
+
+
+async def _plan(deps: SearchDeps, number: int, *, leader: Candidate, stale: int) -> None:
+    """Collect the leader's failures, group them, and let the planner rank the groups."""
+    wanted = (MANY_FAILURES if number == 1 else SOME_FAILURES) * (1 + stale)
+    failures = await _failures(deps, leader, wanted, number)
     groups = clusters([(failure.example, failure.rollout) for failure in failures])
     # A fresh plan needs the planner's judgment; after a success the largest clusters of what is left will do.
-    ask_planner = number == 1 or state["stale"] > 0
+    ask_planner = number == 1 or stale > 0
     subgoals = await _ranked(deps, leader, groups, failures, number) if ask_planner else _by_size(groups)
     content = _PLAN.dump_python(Plan(clusters=groups, subgoals=subgoals), mode="json")
     facts = {"round": number, "failures": len(failures), "subgoals": len(subgoals), "planned": ask_planner}
     await deps.journal.record("plan", str(number), facts, content)
-    return {"round": number, "children": Overwrite([]), "stop": "" if subgoals else "nothing left to mend"}  # type: ignore[typeddict-item]  # Overwrite resets a reduced channel
 
 
-async def _failures(deps: SearchDeps, leader: Candidate, wanted: int) -> list[Failure]:
+async def _failures(deps: SearchDeps, leader: Candidate, wanted: int, number: int) -> list[Failure]:
     """Run the leader on train rows, those its parents failed on first, until enough went wrong.
 
     Two rows for each failure wanted are enough, unless almost nothing went wrong on them: then what is left is rare,
     and every row is looked at.
     """
-    rows = _hardest_first(deps, leader)
-    known = len(_on_train(deps, leader.id))
+    rows, known = await _hardest_first(deps, leader, number)
     done = await deps.evaluator.score(leader, rows[:known], phase="search")
     failed = deps.failures(done)
     while len(done) < len(rows) and len(failed) < wanted and (len(done) < 2 * wanted or len(failed) < FEW_FAILURES):
@@ -73,12 +79,16 @@ async def _failures(deps: SearchDeps, leader: Candidate, wanted: int) -> list[Fa
     return failed
 
 
-def _hardest_first(deps: SearchDeps, leader: Candidate) -> list[Example]:
+async def _hardest_first(deps: SearchDeps, leader: Candidate, number: int) -> tuple[list[Example], int]:
+    """Return the train rows, and how many of them the leader had seen when the round began; those come first."""
     failed: set[ExampleId] = set()
     for parent in leader.parents:
         failed |= {failure.example.id for failure in deps.failures(_on_train(deps, parent))}
     known = {rollout.example_id for rollout in _on_train(deps, leader.id)}
-    return sorted(deps.train, key=lambda example: (example.id not in known, example.id not in failed))
+    rows = sorted(deps.train, key=lambda example: (example.id not in known, example.id not in failed))
+    order = {"order": [row.id for row in rows]}
+    begun = await deps.journal.record("rows", str(number), {"round": number, "known": len(known)}, order)
+    return [deps.train_by_id[row] for row in begun.body["content"]["order"]], begun.body["known"]
 
 
 def _on_train(deps: SearchDeps, candidate: str) -> list[Rollout]:
@@ -118,11 +128,11 @@ async def choose(state: SearchState, runtime: Runtime[SearchDeps]) -> Command[Li
     deps = runtime.context
     moves = deps.policy().ask(deps.recipe.moves, subgoals=len(_planned(deps, state["round"]).subgoals))
     if _in_vain(deps, state["round"], _MOVES.dump_python(moves, mode="json")):
-        return Command[Literal["propose", "curate"]](goto="curate", update={"stop": "nothing left to mend"})
-    await deps.journal.record("moves", str(state["round"]), {"moves": _MOVES.dump_python(moves, mode="json")})
+        end: Command[Literal["propose", "curate"]] = Command(goto="curate", update={"stop": "nothing left to mend"})
+        return end
+    made = await deps.journal.record("moves", str(state["round"]), {"moves": _MOVES.dump_python(moves, mode="json")})
     payloads = [
-        ProposeState(round=state["round"], index=index, move=_MOVE.dump_python(move, mode="json"))
-        for index, move in enumerate(moves)
+        ProposeState(round=state["round"], index=index, move=move) for index, move in enumerate(made.body["moves"])
     ]
     return Command(goto=[Send("propose", payload) for payload in payloads])
 
@@ -148,7 +158,7 @@ def _planned(deps: SearchDeps, number: int) -> Plan:
 
 
 async def propose(state: ProposeState, runtime: Runtime[SearchDeps]) -> SearchState:
-    """Have one child written. A proposal that fails is counted, not fatal."""
+    """Have one child written, unless that was done before a crash. A proposal that fails is counted, not fatal."""
     deps = runtime.context
     assignment = Assignment(
         round=state["round"],
@@ -156,15 +166,17 @@ async def propose(state: ProposeState, runtime: Runtime[SearchDeps]) -> SearchSt
         move=_MOVE.validate_python(state["move"]),
         plan=_planned(deps, state["round"]),
     )
+    made = deps.ledger.event(f"proposal:{assignment.key}") or await _propose(assignment, deps)
+    return {"children": [made.body["child"]] if made.body["child"] else []}
+
+
+async def _propose(assignment: Assignment, deps: SearchDeps) -> Event:
+    child, failed = None, ""
     try:
         child = await socratic.propose(assignment, deps)
     except (MalformedReply, CallFailed) as error:
-        await deps.journal.record(
-            "proposal", assignment.key, {"round": state["round"], "child": None, "failed": str(error)[:300]}
-        )
-        return {"children": []}
+        failed = str(error)[:300]
     if child is not None:
         await deps.ledger.add_candidate(child)
-    facts = {"round": state["round"], "child": child.id if child else None, "failed": ""}
-    await deps.journal.record("proposal", assignment.key, facts)
-    return {"children": [child.id] if child else []}
+    facts = {"round": assignment.round, "child": child.id if child else None, "failed": failed}
+    return await deps.journal.record("proposal", assignment.key, facts)

@@ -22,7 +22,7 @@ class Side:
     id: CandidateId
     prompt: Prompt
     dev: float | None
-    """Mean reward on the dev rows it has seen; the number that chose, never the one that is reported."""
+    """Mean reward on the dev rows that both sides have seen; the number that chose, never the one that is reported."""
     test: float | None
 
 
@@ -46,6 +46,8 @@ class Result:
     status: Status
     stop_reason: str
     recipe: str
+    target: str
+    optimizer: str
     splits: Mapping[str, int]
     seed: Side
     best: Side
@@ -55,6 +57,8 @@ class Result:
     failed: Mapping[Role, int]
     """Attempts without an answer."""
     proposals_failed: int
+    edits: int
+    """Children that were judged, accepted or not."""
     lost_usd: float
     """Worst-case price of calls that were in flight when the process died; they may have been billed."""
     changes: tuple[Change, ...]
@@ -67,7 +71,8 @@ class Result:
         """The verdict in words."""
         if self.verdict is not None and self.verdict.n > 0:
             return sentence(self.verdict, run=self.run)
-        return "No reliable improvement: no edit got past the gate, so the test rows stay sealed."
+        why = "no edit got past the gate" if self.edits else "no edit was tried"
+        return f"No reliable improvement: {why}, so the test rows stay sealed."
 
     @property
     def prompt(self) -> Prompt:
@@ -131,19 +136,25 @@ def result_of(ledger: Ledger, *, cached: int = 0) -> Result:
     means = found.body["means"] if found else {"seed": None, "best": None}
     seed, finalist = CandidateId(settings["root"]), CandidateId(ended.body["finalist"])
     preflight = ledger.event("preflight:")
+    dev, best_dev = _on_dev(ledger, seed, settings), _on_dev(ledger, finalist, settings)
     return Result(
         run=ledger.run,
         status=verdict.status if verdict else "no_improvement",
         stop_reason=ended.body["stop"],
         recipe=settings["recipe"],
+        target=settings["task"]["target"],
+        optimizer=settings["task"]["optimizer"],
         splits=settings["sizes"],
-        seed=_read_side(ledger, seed, settings, means["seed"]),
-        best=_read_side(ledger, finalist, settings, means["best"]),
+        seed=Side(id=seed, prompt=ledger.candidate(seed).prompt, dev=_shared_mean(dev, best_dev), test=means["seed"]),
+        best=Side(
+            id=finalist, prompt=ledger.candidate(finalist).prompt, dev=_shared_mean(best_dev, dev), test=means["best"]
+        ),
         verdict=verdict,
         spent=ledger.spent(),
         failed=ledger.failed(),
         proposals_failed=sum(bool(event.body["failed"]) for event in ledger.events("proposal")),
         lost_usd=sum(spent.usd for spent in ledger.spent(state="sent").values()),
+        edits=len({event.body["child"] for event in ledger.events("judged")}),
         changes=_changes(ledger, finalist, settings),
         preflight=preflight.body if preflight else {},
         warnings=tuple(settings["warnings"]),
@@ -151,10 +162,9 @@ def result_of(ledger: Ledger, *, cached: int = 0) -> Result:
     )
 
 
-def _read_side(ledger: Ledger, candidate: CandidateId, settings: Mapping[str, Any], test: float | None) -> Side:
-    dev = _on_dev(ledger, candidate, settings)
-    mean = sum(dev.values()) / len(dev) if dev else None
-    return Side(id=candidate, prompt=ledger.candidate(candidate).prompt, dev=mean, test=test)
+def _shared_mean(scores: Mapping[ExampleId, float], other: Mapping[ExampleId, float]) -> float | None:
+    shared = scores.keys() & other.keys()
+    return sum(scores[row] for row in sorted(shared)) / len(shared) if shared else None
 
 
 def _on_dev(ledger: Ledger, candidate: CandidateId, settings: Mapping[str, Any]) -> dict[ExampleId, float]:

@@ -7,11 +7,13 @@ the ledger remembers every answer.
 
 from __future__ import annotations
 
+import asyncio
 import operator
 from collections.abc import Sequence
+from contextvars import Context
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Annotated, Any, Literal, TypedDict, cast
+from typing import Annotated, Literal, TypedDict, cast
 
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
@@ -19,6 +21,7 @@ from langgraph.runtime import Runtime
 
 from socratune.agents.evidence import Brief, Failure
 from socratune.agents.rewriter import Findings, Limits
+from socratune.graphs.checkpoints import continue_graph
 from socratune.graphs.context import Agents
 from socratune.memory.records import Critique, Hypothesis, Prompt, Question, SubGoal
 from socratune.tools.journal import Journal
@@ -158,5 +161,6 @@ def socratic_graph() -> CompiledStateGraph[Dialogue, DialogueDeps, Dialogue, Dia
 
 async def hold_dialogue(deps: DialogueDeps) -> Dialogue:
     """Run one dialogue to its end. Raises what the agents raise."""
-    limit: Any = {"recursion_limit": 8 * len(deps.steps) + 8}
-    return cast("Dialogue", await socratic_graph().ainvoke({"step": 0}, limit, context=deps))
+    dialogue = continue_graph(socratic_graph(), Dialogue(step=0), context=deps, thread=deps.key)
+    # In a context of its own: a graph inside a node would inherit the checkpointer of the graph around it.
+    return cast("Dialogue", await asyncio.create_task(dialogue, context=Context()))

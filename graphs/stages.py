@@ -124,7 +124,9 @@ def _undecided(deps: SearchDeps) -> list[Candidate]:
 
 async def _settle(deps: SearchDeps, child: Candidate, parent: Candidate) -> None:
     """Score an edit and its parent on the rest of dev, unless the edit is far ahead already."""
-    if not gates.beaten(differences(deps.dev_scores(child.id), deps.dev_scores(parent.id))):
+    ahead = gates.beaten(differences(deps.dev_scores(child.id), deps.dev_scores(parent.id)))
+    settled = await deps.journal.record("settled", child.id, {"ahead": ahead})
+    if not settled.body["ahead"]:
         await deps.evaluator.score(child, deps.dev, phase="finalist")
         await deps.evaluator.score(parent, deps.dev, phase="finalist")
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import takewhile
 from typing import Any, Literal
 
 from langgraph.runtime import Runtime
@@ -11,6 +12,7 @@ from langgraph.types import Overwrite
 from socratune.graphs.context import SearchDeps, candidate_of, differences, scored
 from socratune.graphs.state import SearchState
 from socratune.memory.errors import Paused
+from socratune.memory.ledger import Event
 from socratune.memory.records import Candidate, Example, ExampleId
 from socratune.tools import gate as gates
 from socratune.tools.search.policy import gain
@@ -27,7 +29,7 @@ async def lint(state: SearchState, runtime: Runtime[SearchDeps]) -> SearchState:
     """Refuse damaged children before a cent is spent on them; pause when no proposal can be read any more."""
     deps = runtime.context
     await _pause_if_unreadable(deps)
-    tried = {event.body["child"] for event in deps.ledger.events("judged")} | {deps.root}
+    tried = {event.body["child"] for event in _judged_before(deps, state["round"])} | {deps.root}
     known = [candidate_of(deps, each).prompt for each in sorted(tried)]
     clean: list[str] = []
     for child in (candidate_of(deps, each) for each in dict.fromkeys(state["children"])):
@@ -41,6 +43,12 @@ async def lint(state: SearchState, runtime: Runtime[SearchDeps]) -> SearchState:
             "judged", f"{state['round']} {child.id}", _judgement(child, f"refused: {'; '.join(broken)}", gain=0.0)
         )
     return {"children": Overwrite(clean)}  # type: ignore[typeddict-item]  # as above
+
+
+def _judged_before(deps: SearchDeps, number: int) -> Iterator[Event]:
+    """Return the judgements of earlier rounds: a child in a replayed round must not meet itself."""
+    events = takewhile(lambda event: event.key != f"plan:{number}", deps.ledger.events("judged", "plan"))
+    return (event for event in events if event.kind == "judged")
 
 
 async def _pause_if_unreadable(deps: SearchDeps) -> None:
@@ -105,7 +113,9 @@ async def race(state: SearchState, runtime: Runtime[SearchDeps]) -> SearchState:
         return {"children": Overwrite([])}  # type: ignore[typeddict-item]  # as above
     # To choose among children that all beat their parent, no more rows are worth paying for than the gate's own.
     most = min(len(deps.dev), gates.GATE_STAGES[-1][0])
-    seen = min(len(deps.dev_scores(each.id)) for each in running)
+    shared = min(len(deps.dev_scores(each.id)) for each in running)
+    begun = await deps.journal.record("race", str(state["round"]), {"running": len(running), "rows": shared})
+    seen = begun.body["rows"]
     while len(running) > 1 and seen < most:
         seen = min(seen + RACE_BLOCK, most)
         running = await _not_beaten(deps, running, deps.dev[:seen])
@@ -147,7 +157,7 @@ async def curate(state: SearchState, runtime: Runtime[SearchDeps]) -> SearchStat
     accepted = state["children"][0] if state["children"] else None
     await _tell(deps, number, accepted)
     if accepted is None:
-        return {"stale": state["stale"] + (1 if number else 0)}
+        return {"stale": state["stale"] + _was_tried(deps, number)}
     child = candidate_of(deps, accepted)
     gained = gain(deps.dev_scores(child.id), deps.dev_scores(child.parents[0]))
     verdict = _judgement(child, f"accepted, gain {gained:+.2f}", gain=gained)
@@ -155,6 +165,11 @@ async def curate(state: SearchState, runtime: Runtime[SearchDeps]) -> SearchStat
     facts = {"leader": child.id, "round": number, "gain": gained, "operator": child.operator}
     await deps.journal.record("leader", str(number), facts, {"reason": child.reason})
     return {"leader": child.id, "stale": 0}
+
+
+def _was_tried(deps: SearchDeps, number: int) -> bool:
+    """Say whether a proposal of the round could be read: a failed one says nothing of what is left to mend."""
+    return any(not event.body["failed"] for event in deps.ledger.events("proposal") if event.body["round"] == number)
 
 
 async def _tell(deps: SearchDeps, number: int, accepted: str | None) -> None:

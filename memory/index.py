@@ -7,6 +7,7 @@ lock; an index that cannot be read is put aside and built again from SQL.
 from __future__ import annotations
 
 import contextlib
+import secrets
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,10 +16,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from filelock import FileLock, Timeout
 
-from socratune.memory.embedding import NAME, Vector
+from socratune.memory.embedding import NAME, Vector, embed
 
 if TYPE_CHECKING:
     from chromadb import Collection
+    from chromadb.api.client import Client
 
 BATCH = 200
 """Records in one upsert; larger ones hold the interpreter for most of a second."""
@@ -30,7 +32,7 @@ class LessonIndex:
     def __init__(self, folder: Path, lock: FileLock) -> None:
         self._folder = folder
         self._lock = lock
-        self._collection = self._load()
+        self._client, self._collection = self._load()
 
     @classmethod
     def open(cls, folder: Path) -> LessonIndex | None:
@@ -45,27 +47,21 @@ class LessonIndex:
 
     def close(self) -> None:
         """Let another process own it."""
+        # A client left open stays in memory and would not see what the next owner writes.
+        self._client.close()
         self._lock.release()
 
-    def _load(self) -> Collection:
+    def _load(self) -> tuple[Client, Collection]:
         from chromadb.errors import ChromaError  # noqa: PLC0415  # importing chromadb takes half a second
 
-        try:
-            collection = self._connect()
-            collection.count()
-        except ChromaError:
-            shutil.rmtree(self._folder)
-            collection = self._connect()
-        return collection
-
-    def _connect(self) -> Collection:
-        from chromadb import PersistentClient  # noqa: PLC0415  # as above
-        from chromadb.config import Settings  # noqa: PLC0415
-
-        settings = Settings(anonymized_telemetry=False)
-        client = PersistentClient(path=str(self._folder), settings=settings)
-        space = {"hnsw": {"space": "cosine"}}
-        return client.get_or_create_collection(f"lessons-{NAME}", embedding_function=None, configuration=space)  # type: ignore[arg-type]  # chromadb types the configuration loosely
+        for built in self._folder.glob("built-*"):
+            with contextlib.suppress(ChromaError):
+                return _connect(built)
+            shutil.rmtree(built)
+        # Never under the old name: of a path that failed, Chroma hands out the client that never started.
+        fresh = self._folder / f"built-{secrets.token_hex(4)}"
+        fresh.mkdir()
+        return _connect(fresh)
 
     def __len__(self) -> int:
         return int(self._collection.count())
@@ -90,3 +86,18 @@ class LessonIndex:
         with contextlib.suppress(IndexError):
             return list(self._collection.query(query_embeddings=vector[None, :], n_results=k, include=[])["ids"][0])
         return []
+
+
+def _connect(folder: Path) -> tuple[Client, Collection]:
+    """Open and try what stands in `folder`. Raises `ChromaError` when it cannot be read."""
+    from chromadb.api.client import Client  # noqa: PLC0415  # as above
+    from chromadb.config import Settings  # noqa: PLC0415
+
+    client = Client(settings=Settings(anonymized_telemetry=False, is_persistent=True, persist_directory=str(folder)))
+    with contextlib.ExitStack() as unless_it_works:
+        unless_it_works.callback(client.close)
+        space = {"hnsw": {"space": "cosine"}}
+        collection = client.get_or_create_collection(f"lessons-{NAME}", embedding_function=None, configuration=space)  # type: ignore[arg-type]  # chromadb types the configuration loosely
+        collection.query(query_embeddings=embed("")[None, :], n_results=1, include=[])
+        unless_it_works.pop_all()
+    return client, collection

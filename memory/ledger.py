@@ -166,9 +166,11 @@ class Ledger:
         }
         await self._update_call(call, values)
 
-    async def fail_call(self, call: int, error: str) -> None:
-        """Write that a call gave no answer."""
-        values = {"state": "failed", "error": error}
+    async def fail_call(self, call: int, error: str, *, billed: PaidReply | None = None) -> None:
+        """Write that a call gave no answer that counts; `billed` is what it cost all the same."""
+        values: dict[str, Any] = {"state": "cut" if billed else "failed", "error": error}
+        if billed:
+            values |= {"tokens_in": billed.tokens_in, "tokens_out": billed.tokens_out, "usd": billed.usd}
         await self._update_call(call, values)
 
     def paid(self, key: str) -> PaidReply | None:
@@ -182,10 +184,14 @@ class Ledger:
         return PaidReply(text=row.reply, tokens_in=row.tokens_in, tokens_out=row.tokens_out, usd=row.usd)
 
     def spent(self, *, state: str = "completed") -> dict[Role, Spent]:
-        """Return what the calls in `state` used, by role; calls that were sent and never settled cost their reserve."""
+        """Return what the calls in `state` used, by role; calls that were sent and never settled cost their reserve.
+
+        Answers that were cut are paid for like completed ones and count with them.
+        """
         usd = calls.c.usd if state == "completed" else calls.c.reserved_usd
+        states = ("completed", "cut") if state == "completed" else (state,)
         sums = (sa.func.count(), sa.func.sum(calls.c.tokens_in), sa.func.sum(calls.c.tokens_out), sa.func.sum(usd))
-        query = sa.select(calls.c.role, *sums).where(calls.c.run == self.run, calls.c.state == state)
+        query = sa.select(calls.c.role, *sums).where(calls.c.run == self.run, calls.c.state.in_(states))
         return {
             role: Spent(
                 calls=count,
@@ -199,7 +205,8 @@ class Ledger:
 
     def failed(self) -> dict[Role, int]:
         """Return the number of failed attempts by role."""
-        query = sa.select(calls.c.role, sa.func.count()).where(calls.c.run == self.run, calls.c.state == "failed")
+        failed = calls.c.state.in_(("failed", "cut"))
+        query = sa.select(calls.c.role, sa.func.count()).where(calls.c.run == self.run, failed)
         return dict(tuple(row) for row in self._read(query.group_by(calls.c.role)))
 
     # --- candidates and rollouts

@@ -43,6 +43,7 @@ entries = sa.Table(
     sa.Column("gain", sa.Float, nullable=False),
     sa.Column("usefulness", sa.Float, nullable=False),
     sa.Column("vector", sa.LargeBinary, nullable=False),
+    sqlite_autoincrement=True,  # the number of a forgotten entry is never given again: `as_of` relies on it
 )
 sealed = sa.Table(
     "sealed",
@@ -76,6 +77,8 @@ class Lessons:
     def __init__(self, engine: sa.Engine, index: LessonIndex | None) -> None:
         self._engine = engine
         self._index = index
+        self._indexed = -1
+        """What `latest` returned when the index was last brought up to date."""
         self._catch_up()
 
     @classmethod
@@ -97,7 +100,8 @@ class Lessons:
         with self._engine.begin() as connection:
             connection.execute(insert_once(self._engine, entries).values(rows))
         if self._index is not None:
-            self._index.add([lesson.id for lesson in lessons], [embed(lesson.text) for lesson in lessons])
+            texts = {lesson.id: lesson.text for lesson in lessons}  # one rule may be taught by two edits
+            self._index.add(list(texts), [embed(text) for text in texts.values()])
 
     def nearest(self, query: str, *, k: int, as_of: int | None = None) -> list[Lesson]:
         """Rank by similarity x usefulness x recency; recency falls with the entries that came after, not with time."""
@@ -117,8 +121,10 @@ class Lessons:
     def _shortlist(self, vector: Vector, last: int) -> Sequence[sa.RowMapping]:
         query = sa.select(entries).where(entries.c.seq <= last)
         # The index may hold entries newer than `last`: then the scan, which cannot miss an older one, is asked.
-        if self._index is not None and len(self._index) > SHORTLIST and last == self.latest():
-            query = query.where(entries.c.id.in_(self._index.nearest(vector, k=SHORTLIST)))
+        if self._index is not None and last == self.latest():
+            self._catch_up()
+            if len(self._index) > SHORTLIST:
+                query = query.where(entries.c.id.in_(self._index.nearest(vector, k=SHORTLIST)))
         with self._engine.connect() as connection:
             return connection.execute(query).mappings().all()
 
@@ -147,6 +153,11 @@ class Lessons:
             weak = connection.execute(sa.select(entries.c.id).where(entries.c.usefulness < FLOOR)).scalars().all()
         self.forget(weak)
 
+    def heard_from(self, run: str) -> bool:
+        """Say whether `judge` was told of this run, which is the last thing that a run does here."""
+        with self._engine.connect() as connection:
+            return connection.execute(sa.select(judged).where(judged.c.run == run)).first() is not None
+
     def forget(self, ids: Sequence[str]) -> int:
         """Delete entries; returns how many there were."""
         with self._engine.begin() as connection:
@@ -169,8 +180,10 @@ class Lessons:
 
     def _catch_up(self) -> None:
         """Bring the index to what SQL holds: it may be new, or another process may have written meanwhile."""
-        if self._index is None:
+        last = self.latest()
+        if self._index is None or self._indexed == last:
             return
+        self._indexed = last
         have = self._index.ids()
         with self._engine.connect() as connection:
             rows = connection.execute(sa.select(entries.c.id, entries.c.vector)).all()

@@ -6,7 +6,6 @@ operating system frees when the owner dies, and the ledger's fencing number, whi
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import secrets
@@ -36,6 +35,11 @@ class RunFolder:
     def id(self) -> str:
         """The run's id, which is its folder's name."""
         return self.path.name
+
+    @property
+    def begun(self) -> Path:
+        """An empty file that is written once; its time is when the run was made."""
+        return self.path / "begun"
 
     @property
     def ledger(self) -> Path:
@@ -80,14 +84,13 @@ class RunFolder:
     @contextmanager
     def held(self) -> Iterator[None]:
         """Hold the run. Raises `RunOwned`, naming the holder, when another process does."""
-        lock, note = FileLock(self.path / "owner.lock"), self.path / "owner.json"
+        lock, note = FileLock(self.path / "owner.lock"), self.path / "owner"
         try:
             lock.acquire(timeout=PATIENCE_SECONDS)
         except Timeout as error:
-            holder = note.read_text() if note.exists() else "another process"
-            raise RunOwned(self.id, holder) from error
+            raise RunOwned(self.id, _holder(note)) from error
         try:
-            note.write_text(json.dumps({"pid": os.getpid(), "since": time.strftime("%Y-%m-%d %H:%M:%S")}))
+            note.write_text(f"process {os.getpid()} since {time.strftime('%Y-%m-%d %H:%M:%S')}")
             yield
         finally:
             lock.release()
@@ -126,12 +129,14 @@ class Home:
         stem = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:32] or "run"
         run = RunFolder(path=self.path / "runs" / f"{stem}-{time.strftime('%m%d-%H%M%S')}-{secrets.token_hex(2)}")
         run.path.mkdir(mode=0o700)
+        run.begun.touch()
         return run
 
     def runs(self) -> list[RunFolder]:
         """Return all runs, newest first."""
-        folders = [p for p in (self.path / "runs").glob("*") if p.is_dir() and not p.is_symlink()]
-        return [RunFolder(path=p) for p in sorted(folders, key=lambda p: p.stat().st_ctime, reverse=True)]
+        folders = [RunFolder(path=p) for p in (self.path / "runs").glob("*") if p.is_dir() and not p.is_symlink()]
+        begun = [run for run in folders if run.begun.exists()]
+        return sorted(begun, key=lambda run: (run.begun.stat().st_mtime_ns, run.id), reverse=True)
 
     def run(self, run_id: str) -> RunFolder:
         """Return a run by its id, the beginning of one, or `last`. Raises `BadInput` when none or several match."""
@@ -148,3 +153,7 @@ class Home:
     def forget_run(self, run: RunFolder) -> None:
         """Delete a run's folder."""
         shutil.rmtree(run.path)
+
+
+def _holder(note: Path) -> str:
+    return note.read_text() if note.exists() else "another process"

@@ -16,8 +16,6 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
-from socratune.memory.errors import RunOwned
-
 T = TypeVar("T")
 Write = Callable[[sa.Connection], T]
 
@@ -53,6 +51,8 @@ class GroupWriter:
             self._thread.join()
 
     def _submit(self, write: Write[T]) -> Future[T]:
+        if not self._thread.is_alive():
+            raise RuntimeError("nothing can be written any more: the ledger is closed")
         done: Future[T] = Future()
         self._waiting.put(_Pending(write=write, done=done))
         return done
@@ -69,13 +69,27 @@ class GroupWriter:
             self._commit(group)
 
     def _commit(self, group: list[_Pending]) -> None:
+        """Commit what somebody still waits for; a write whose waiter was cancelled is dropped."""
+        self._settle([pending for pending in group if pending.done.set_running_or_notify_cancel()])
+
+    def _settle(self, group: list[_Pending]) -> None:
+        """Commit together; when that fails, each alone, so that one write that cannot be done spoils no other."""
         try:
-            with self._engine.begin() as connection:
-                self._check(connection)
-                results = [pending.write(connection) for pending in group]
-        except (sa.exc.SQLAlchemyError, RunOwned) as error:
+            results = self._transact(group)
+        except Exception as error:  # noqa: BLE001  # it goes to whoever waits; without this thread all would wait for ever
+            if len(group) == 1:
+                group[0].done.set_exception(error)
+                return
             for pending in group:
-                pending.done.set_exception(error)
+                self._settle([pending])
         else:
             for pending, result in zip(group, results, strict=True):
                 pending.done.set_result(result)
+
+    def _transact(self, group: list[_Pending]) -> list[Any]:
+        with self._engine.begin() as connection:
+            if connection.dialect.name == "sqlite":
+                # Nobody may write between the check and the commit; by itself SQLite would lock at the first write.
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            self._check(connection)
+            return [pending.write(connection) for pending in group]

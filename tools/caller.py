@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import stamina
 
 from socratune.memory.errors import BadInput, CallFailed, FinalFailure, Paused, TransientFailure
 from socratune.memory.ledger import CallStart, Ledger, PaidReply, Spent
 from socratune.memory.records import Message, Role
+from socratune.tools.datasets import well_formed
 from socratune.tools.models import ANSWER, LanguageModel, Price, Reply, Request
 from socratune.tools.purse import Phase, Purse
 from socratune.tools.sections import seal
@@ -43,6 +44,14 @@ class Line:
         """Return the answer's text. Raises `CallFailed`, `BudgetExhausted`, `Paused` or `Interrupted`."""
         request = Request(messages=messages, max_tokens=self.max_tokens, repeat=repeat)
         return (await self.caller.call(self.role, request, phase=phase)).text
+
+
+class _CutAnswer(FinalFailure):
+    """The provider answered, and billed, but what came did not end by itself."""
+
+    def __init__(self, model: str, stop_reason: str | None, paid: PaidReply) -> None:
+        super().__init__(model, f"the answer did not end by itself (stop reason {stop_reason!r})")
+        self.paid = paid
 
 
 class Caller:
@@ -90,6 +99,9 @@ class Caller:
             start = CallStart(key=key, role=role, phase=phase, model=model.name, reserved_usd=worst.usd)
             paid = await self._persist(model, request, start)
             spent = _spent(role, paid)
+        except _CutAnswer as error:
+            spent = _spent(role, error.paid)
+            raise
         finally:
             self.purse.settle(worst, spent)
         return paid
@@ -104,13 +116,14 @@ class Caller:
     async def _attempt(self, model: LanguageModel, request: Request, start: CallStart) -> PaidReply:
         throttle = self._throttles[start.role]
         async with throttle.slot():
+            self.purse.check_open()
             if self._straight_failures >= STRAIGHT_FAILURES:
                 raise Paused(f"{STRAIGHT_FAILURES} calls in a row gave no answer")
             row = await self._ledger.begin_call(start)
             try:
-                paid = _paid(model, await self._send(model, request))
+                paid = _paid(model, await self._send(model, request, start.role))
             except CallFailed as error:
-                await self._ledger.fail_call(row, error.reason)
+                await self._ledger.fail_call(row, error.reason, billed=_billed(error))
                 self._failed(error, throttle)
                 raise
             await self._ledger.complete_call(row, paid)
@@ -118,10 +131,9 @@ class Caller:
             self._straight_failures = 0
             return paid
 
-    async def _send(self, model: LanguageModel, request: Request) -> Reply:
-        sealed = Request(
-            messages=seal(request.messages, self._secret), max_tokens=request.max_tokens, repeat=request.repeat
-        )
+    async def _send(self, model: LanguageModel, request: Request, role: Role) -> Reply:
+        # The target is sent the row as it is: what looks like a mark there is the row's own.
+        sealed = request if role == "target" else replace(request, messages=seal(request.messages, self._secret))
         try:
             async with asyncio.timeout(SLOWEST_CALL):
                 return await model.complete(sealed)
@@ -143,11 +155,16 @@ def _pause_before_retry(error: Exception) -> bool | float:
 
 def _paid(model: LanguageModel, reply: Reply) -> PaidReply:
     """Only a natural end counts as an answer; what was cut or refused must not become a score."""
-    if reply.stop_reason != ANSWER:
-        raise FinalFailure(model.name, f"the answer did not end by itself (stop reason {reply.stop_reason!r})")
     usd = model.price.cost(tokens_in=reply.tokens_in, tokens_out=reply.tokens_out) if model.price else 0.0
-    text = reply.text.encode("utf-8", "replace").decode("utf-8")
-    return PaidReply(text=text, tokens_in=reply.tokens_in, tokens_out=reply.tokens_out, usd=usd)
+    text = well_formed(reply.text)
+    paid = PaidReply(text=text, tokens_in=reply.tokens_in, tokens_out=reply.tokens_out, usd=usd)
+    if reply.stop_reason != ANSWER:
+        raise _CutAnswer(model.name, reply.stop_reason, paid)
+    return paid
+
+
+def _billed(error: CallFailed) -> PaidReply | None:
+    return error.paid if isinstance(error, _CutAnswer) else None
 
 
 def _spent(role: Role, paid: PaidReply) -> Spent:

@@ -34,13 +34,16 @@ class Journal:
 
     async def record(
         self, kind: str, key: str, facts: Mapping[str, Any], content: Mapping[str, Any] | None = None
-    ) -> None:
-        """Record an event once: a replayed step finds its key and stays silent in ledger and log.
+    ) -> Event:
+        """Record an event once and return the one that stands: a replayed step finds its key, and what it decided then.
 
         Listeners hear it each time, so that a screen is right also after a resume.
         """
         event = Event(key=f"{kind}:{key}", kind=kind, body={**facts, **({"content": dict(content)} if content else {})})
         if await self.ledger.record(event):
             self.log.info(kind, **(event.body if self.log_content else facts))
+        else:
+            event = self.ledger.event(event.key) or event
         for listener in self.listeners:
             listener(event)
+        return event

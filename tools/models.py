@@ -89,7 +89,7 @@ def check_model(spec: str) -> None:
     if not spec.startswith("sim:"):
         raise BadInput(
             f"unknown model {spec!r}",
-            cure="models are named PROVIDER:NAME; this version knows sim:WORLD, sim:WORLD:strong and sim:WORLD:weak",
+            cure="this version speaks to simulated models alone: sim:WORLD, sim:WORLD:strong, sim:WORLD:weak",
         )
     from socratune.tools.simulator.world import load_world  # noqa: PLC0415  # worlds are read only when one is named
 

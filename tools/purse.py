@@ -52,6 +52,11 @@ class Purse:
         self._stopped = True
         self._wake()
 
+    def check_open(self) -> None:
+        """Raise `Interrupted` when a person has asked the run to stop."""
+        if self._stopped:
+            raise Interrupted
+
     def room(self, cap: Cap, phase: Phase) -> float:
         """Return how much of a cap is left for `phase`; infinite without a cap."""
         limit = getattr(self.budget, cap)

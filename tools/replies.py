@@ -112,7 +112,7 @@ def _object_in(reply: str) -> object:
         raise NotInForm("there is no JSON object in the reply")
     try:
         return json.JSONDecoder().raw_decode(reply, start)[0]
-    except (json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # a ValueError alone: a number of thousands of digits
         raise NotInForm(f"the JSON object is broken or cut: {error}") from error
 
 
@@ -129,21 +129,27 @@ def _json(model: type[M]) -> Callable[[str], M]:
 
 
 def _tagged(reply: str, tag: str) -> str | None:
-    """Return what stands between the first `<tag>` and the last `</tag>`; None when neither is there."""
+    """Return what stands between `<tag>` and `</tag>`; None when neither is there."""
     opening, closing = f"<{tag}>", f"</{tag}>"
     start, end = reply.find(opening), reply.rfind(closing)
     if start < 0 and end < 0:
         return None
     if start < 0 or end < start:
         raise NotInForm(f"{opening} and {closing} do not both stand in the reply; it may be cut")
+    if reply.count(opening) > 1 or reply.count(closing) > 1:
+        raise NotInForm(f"{opening} or {closing} stands more than once in the reply")
     return re.sub(r"\A[ \t]*\n|\n[ \t]*\Z", "", reply[start + len(opening) : end])
+
+
+_REASON = re.compile(r"<reason>(.*?)</reason>", re.DOTALL)
 
 
 def _rewrite(reply: str) -> RewriteReply:
     system, user = _tagged(reply, "new_system"), _tagged(reply, "new_user")
     if system is None and user is None:
         raise NotInForm("neither <new_system> nor <new_user> stands in the reply")
-    return RewriteReply(system=system, user=user, reason=(_tagged(reply, "reason") or "").strip())
+    reason = _REASON.search(reply)  # the prompt itself may hold this tag too
+    return RewriteReply(system=system, user=user, reason=reason[1].strip() if reason else "")
 
 
 PLAN = Form(

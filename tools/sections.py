@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 from socratune.memory.records import Message
+from socratune.tools.datasets import well_formed
 
 MARK = "\ue000"
 """Stands for the mark in canonical messages: cache keys, records and snapshots see this constant."""
@@ -26,7 +27,7 @@ _SECTION = re.compile(r"^<<<(\w+) (\S+)\n(.*?)\n?^\1 \2>>>$", re.DOTALL | re.MUL
 
 def clean(text: str) -> str:
     """Return `text` without the mark and without lone surrogates, which no provider accepts."""
-    return text.replace(MARK, "\ufffd").encode("utf-8", "replace").decode("utf-8")
+    return well_formed(text.replace(MARK, "\ufffd"))
 
 
 def shorten(text: str, limit: int = LONGEST_TEXT) -> str:
@@ -49,6 +50,8 @@ def _short(value: object) -> object:
         return shorten(value)
     if isinstance(value, Mapping):
         return {key: _short(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_short(item) for item in value]
     return value
 
 
@@ -59,7 +62,7 @@ def sections(text: str) -> dict[str, str]:
 
 def rows_of(body: str) -> list[dict[str, object]]:
     """Return the objects that `lines` wrote."""
-    return [json.loads(line) for line in body.splitlines() if line.startswith("{")]
+    return [json.loads(line) for line in body.split("\n") if line.startswith("{")]
 
 
 def seal(messages: tuple[Message, ...], secret: bytes) -> tuple[Message, ...]:

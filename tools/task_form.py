@@ -57,9 +57,9 @@ class BudgetForm(_Form):
     """Caps, as written."""
 
     usd: float | None = Field(default=None, ge=0)
-    rollouts: int | None = Field(default=None, ge=1)
-    calls: int | None = Field(default=None, ge=1)
-    tokens: int | None = Field(default=None, ge=1)
+    rollouts: int | None = Field(default=None, ge=0)
+    calls: int | None = Field(default=None, ge=0)
+    tokens: int | None = Field(default=None, ge=0)
     minutes: float | None = Field(default=None, gt=0)
 
 

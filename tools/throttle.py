@@ -24,7 +24,9 @@ class Throttle:
         self._clock = clock
         self._busy = 0
         self._free = asyncio.Condition()
-        self._refused: deque[bool] = deque(maxlen=WINDOW)
+        self._refused = deque([False] * WINDOW, maxlen=WINDOW)
+        self._calm = 0
+        """Answers since the last refusal, or since the limit last grew."""
         self._quiet_until = 0.0
 
     @asynccontextmanager
@@ -43,15 +45,16 @@ class Throttle:
     def answered(self) -> None:
         """Note a call that the provider took; a full window of them lets one more in."""
         self._refused.append(False)
-        if self.limit < self._most and len(self._refused) == WINDOW and not any(self._refused):
+        self._calm += 1
+        if self.limit < self._most and self._calm >= WINDOW:
             self.limit += 1
-            self._refused.clear()
+            self._calm = 0
 
     def refused(self, retry_after: float) -> None:
         """Note a call that the provider turned away, asking to wait `retry_after` seconds."""
         self._refused.append(True)
+        self._calm = 0
         now = self._clock()
-        if now >= self._quiet_until and sum(self._refused) * 2 > len(self._refused):
+        if now >= self._quiet_until and sum(self._refused) * 2 > WINDOW:
             self.limit = max(1, self.limit // 2)
             self._quiet_until = now + max(retry_after, 1.0)
-            self._refused.clear()

@@ -86,7 +86,7 @@ def _child(dialogue: Dialogue, parent: Candidate, assignment: Assignment, deps: 
         operator=assignment.move.operator,
         reason=dialogue["reason"],
         evidence=tuple(sorted({row for hypothesis in acted_on for row in hypothesis.example_ids})),
-        lessons=tuple(hypothesis.rule for hypothesis in acted_on),
+        lessons=tuple(dict.fromkeys(hypothesis.rule for hypothesis in acted_on)),
         written_by=tuple(agent.instructions.label for agent in writers),
         round=assignment.round,
     )

@@ -243,7 +243,7 @@ def test_a_budget_flag_names_its_caps_and_a_bare_number_is_usd(text: str, budget
     ("text", "said"),
     [
         ("rolouts=6", "--budget: unknown key 'rolouts'; did you mean 'rollouts'?"),
-        ("rollouts=-6", "--budget: rollouts: Input should be greater than or equal to 1"),
+        ("rollouts=-6", "--budget: rollouts: Input should be greater than or equal to 0"),
         ("rollouts=many", "--budget: rollouts: Input should be a valid integer"),
         ("", "--budget: usd: Input should be a valid number"),
         ("1,usd=2", "--budget: 'usd' is given twice"),

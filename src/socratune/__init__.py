@@ -1,0 +1,69 @@
+"""Socratune improves a prompt by a Socratic dialogue between agents, and proves that the result is better.
+
+Importing it loads nothing but this file: each name is fetched when it is first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from socratune.api import aoptimize, optimize
+    from socratune.graphs.engine import Settings
+    from socratune.graphs.result import Result
+    from socratune.memory.errors import BadInput, Interrupted, Paused, RunOwned
+    from socratune.memory.records import Budget, Example, Prompt, Task
+
+    __version__: str
+
+__all__ = [
+    "BadInput",
+    "Budget",
+    "Example",
+    "Interrupted",
+    "Paused",
+    "Prompt",
+    "Result",
+    "RunOwned",
+    "Settings",
+    "Task",
+    "__version__",
+    "aoptimize",
+    "optimize",
+]
+
+_PLACES = {
+    "api": ("aoptimize", "optimize"),
+    "graphs.engine": ("Settings",),
+    "graphs.result": ("Result",),
+    "memory.errors": ("BadInput", "Interrupted", "Paused", "RunOwned"),
+    "memory.records": ("Budget", "Example", "Prompt", "Task"),
+}
+_PLACE_OF = {name: f"socratune.{place}" for place, names in _PLACES.items() for name in names}
+
+
+def __getattr__(name: str) -> object:
+    if name == "__version__":
+        return import_module("importlib.metadata").version("socratune")
+    if name not in _PLACE_OF:
+        raise AttributeError(f"module 'socratune' has no attribute {name!r}")
+    return getattr(import_module(_PLACE_OF[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
+def _check_links(folder: Path) -> None:
+    """Raise `ImportError` when the links to the folders were checked out as plain files."""
+    plain = [link.name for link in folder.glob("*") if link.name in ("agents", "graphs", "memory") and link.is_file()]
+    if plain:
+        raise ImportError(
+            f"{folder / sorted(plain)[0]} is a plain file and should be a link: this checkout was made without "
+            "symbolic links; run `git config core.symlinks true && git checkout -- src`, or install the package"
+        )
+
+
+_check_links(Path(__file__).parent)

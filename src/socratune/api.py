@@ -1,0 +1,127 @@
+"""Socratune from Python: one coroutine, and the same as a plain call."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import tempfile
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from socratune.graphs.engine import Order, Settings, Watch
+from socratune.graphs.engine import optimize as run_engine
+from socratune.graphs.result import Result
+from socratune.memory.errors import BadInput, Interrupted, Paused
+from socratune.memory.records import Task
+from socratune.memory.runs import Home, RunFolder
+from socratune.options import home_folder
+from socratune.orders import Models, Rows, SavedOrder, order_of, read_task, rows_file
+from socratune.outcome import write_outcome
+from socratune.tools.journal import Listener
+from socratune.tools.task_files import LoadedTask, Overrides
+
+
+async def aoptimize(
+    task: Task | str | Path,
+    data: Path | Rows | None = None,
+    *,
+    home: Path | str | None = None,
+    settings: Settings | None = None,
+    on_event: Listener | None = None,
+    models: Models | None = None,
+) -> Result:
+    """Improve the prompt of a task, and test the result once on rows that chose nothing.
+
+    `result.prompt` is a new prompt only when it is proven to be better, else your own. A task file names its rows; a
+    `Task` needs them as `data`, with the answer in the column `expected` or in the only one that is no input. `models`
+    by role, `target` and `optimizer`, stand in for those that the task names. `home` is `SOCRATUNE_HOME` or
+    `.socratune` when None. Raises `BadInput` before anything is called, and `Paused` for a run that can be resumed.
+    """
+    chosen = settings or Settings()
+    if not isinstance(task, Task):
+        return await _from_file(Path(task), data, _place(home), chosen, on_event, models)
+    if data is None:
+        raise BadInput("a task comes with its rows", place="data", cure="give a file, or a list of mappings")
+    return await _run(order_of(task, data, chosen, models), None, _place(home), on_event)
+
+
+async def _from_file(
+    task: Path,
+    data: Path | Rows | None,
+    home: Home,
+    settings: Settings,
+    on_event: Listener | None,
+    models: Models | None,
+) -> Result:
+    with tempfile.TemporaryDirectory() as folder:
+        rows = data if data is None or isinstance(data, Path) else rows_file(data, Path(folder))
+        loaded = read_task(task, Overrides(data=rows), models=models)
+        order = Order(task=loaded.task, examples=loaded.examples, settings=settings, models=models)
+        # Rows that were given as values are nowhere to be read again: no file can name them, and no resume.
+        if rows is not data:
+            return await _run(order, None, home, on_event)
+        saved = SavedOrder(file=_absolute(task), overrides=Overrides(data=rows and _absolute(rows)), settings=settings)
+        return await _run(order, loaded, home, on_event, saved=saved if models is None else None)
+
+
+def optimize(
+    task: Task | str | Path,
+    data: Path | Rows | None = None,
+    *,
+    home: Path | str | None = None,
+    settings: Settings | None = None,
+    on_event: Listener | None = None,
+    models: Models | None = None,
+) -> Result:
+    """Do what `aoptimize` does, and wait for it; inside a running event loop, in a thread of its own."""
+    return _finished(aoptimize(task, data, home=home, settings=settings, on_event=on_event, models=models))
+
+
+def _finished(work: Coroutine[None, None, Result]) -> Result:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(work)
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        return pool.submit(asyncio.run, work).result()
+
+
+def _place(home: Path | str | None) -> Home:
+    return Home(path=Path(os.path.abspath(home if home is not None else home_folder())))
+
+
+def _absolute(path: Path) -> Path:
+    return Path(os.path.abspath(path))  # links must stay visible
+
+
+async def _run(
+    order: Order,
+    loaded: LoadedTask | None,
+    home: Home,
+    on_event: Listener | None,
+    *,
+    saved: SavedOrder | None = None,
+) -> Result:
+    folder = home.new_run(order.task.name)
+    if saved is not None:
+        saved.save(folder)
+    watch = Watch(listeners=(on_event,) if on_event else ())
+    try:
+        result = await carry_out(order, folder, home, watch)
+    except (Paused, Interrupted) as error:
+        error.add_note(f"go on with: socratune resume {folder.id}")
+        raise
+    write_outcome(folder, result, loaded)
+    return result
+
+
+async def carry_out(order: Order, folder: RunFolder, home: Home, watch: Watch) -> Result:
+    """Run the engine; a new run that is refused before it begins leaves no folder."""
+    fresh = not folder.ledger.exists()
+    try:
+        return await run_engine(order, folder, home, watch)
+    except BadInput:
+        if fresh:
+            home.forget_run(folder)
+        raise

@@ -1,0 +1,60 @@
+"""`init` and `apply`: the user's own files, at the beginning and at the end."""
+
+# ruff: noqa: PLC0415  # what is heavy is imported by the command that needs it, so that --help answers at once
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from socratune.memory.errors import BadInput
+from socratune.options import Manner, RunName
+
+PromptFile = Annotated[Path, typer.Argument(metavar="PROMPT", help="A text file with the prompt.")]
+RowsFile = Annotated[Path, typer.Argument(metavar="ROWS", help="Labelled rows: csv, jsonl or json.")]
+Out = Annotated[Path, typer.Option(help="The task file to write.")]
+
+
+def init(prompt: PromptFile, rows: RowsFile, out: Out = Path("task.yaml")) -> None:
+    """Write a task file for a prompt and its rows, guessing columns and metric."""
+    from socratune.text import plain
+    from socratune.tools.guess import draft
+
+    if out.exists():
+        raise BadInput("exists already", place=str(out), cure="pass --out with another name")
+    if not out.parent.is_dir():
+        raise BadInput("there is no such folder", place=str(out.parent), cure="make it first")
+    text, notes = draft(prompt, rows, folder=out.parent)
+    out.write_text(text, encoding="utf-8")
+    typer.echo(f"Wrote {out}. What was guessed, for you to correct:")
+    for note in notes:
+        typer.echo(f"  {plain(note)}")
+    typer.echo("Say in `goal:` what a good answer is and in `target:` which model runs the prompt. Then:")
+    typer.echo(f"\n  socratune optimize {out}")
+
+
+def apply(run: RunName, manner: Manner) -> None:
+    """Write a run's new prompt back where the old one came from, when it is proven to be better."""
+    from rich.console import Console
+    from rich.text import Text
+
+    from socratune.looks import proven
+    from socratune.orders import SavedOrder
+    from socratune.outcome import read_result
+    from socratune.report import diff_lines
+    from socratune.text import plain
+    from socratune.tools.task_writer import apply as write_back
+
+    folder = manner.place.run(run)
+    result, saved = read_result(folder), SavedOrder.read(folder)
+    if not proven(result, folder):
+        typer.echo(f"Nothing is written: the run did not prove a better prompt. {plain(result.sentence)}", err=True)
+        raise typer.Exit(3)
+    loaded = saved.load()
+    console = Console(stderr=True, highlight=False)
+    console.print(diff_lines(result.seed.prompt, result.best.prompt) or Text("nothing to change"))
+    if not manner.yes:
+        typer.confirm(f"Write this into {loaded.source.document.path}?", abort=True, err=True)
+    typer.echo(f"Wrote {write_back(loaded, result.best.prompt)}")

@@ -1,0 +1,51 @@
+"""`demo` and `doctor`: a first run without a key, and what stands in the way of the next."""
+
+# ruff: noqa: PLC0415  # what is heavy is imported by the command that needs it, so that --help answers at once
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from socratune.memory.errors import BadInput
+from socratune.options import Manner, Pace, Shown
+
+Folder = Annotated[Path, typer.Option("--dir", help="The folder to make.")]
+
+HELLO = """\
+A first run without a key: the prompt of a help desk is improved against a SIMULATED model.
+It shows that the mechanism works, not that it is good on real models.
+"""
+
+
+def demo(shown: Shown, folder: Folder = Path("socratune-demo")) -> None:
+    """Watch a whole run on a simulated model, without a key and without a cent."""
+    from socratune.demo import lay_out
+    from socratune.orders import SavedOrder
+    from socratune.running import start
+
+    if folder.exists():
+        cure = f"look at it with `socratune runs --home {folder}/.socratune`, or pass --dir with another name"
+        raise BadInput("exists already", place=str(folder), cure=cure)
+    if not shown.quiet:
+        typer.echo(HELLO, err=True)
+    file = lay_out(folder)
+    manner = Manner(home=folder / ".socratune", yes=True, quiet=shown.quiet, json=shown.json)
+    start(SavedOrder(file=file, settings=Pace().settings), manner)
+
+
+def doctor(manner: Manner) -> None:
+    """Check versions, keys, the home and its memory."""
+    from socratune.checkup import checkup
+
+    found = checkup(manner.place)
+    if manner.json:
+        record = {check.name: {"ok": check.ok, "said": check.said} for check in found}
+        typer.echo(json.dumps({"schema_version": 1, "checks": record}))
+    else:
+        for check in found:
+            typer.echo(f"{'ok ' if check.ok else 'BAD'}  {check.name:<20} {check.said}")
+    raise typer.Exit(0 if all(check.ok for check in found) else 1)

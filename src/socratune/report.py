@@ -1,0 +1,189 @@
+"""What a run is told as at its end: a summary for the terminal.
+
+The numbers come from the result and the ledger alone. Texts of models and rows are shown as `Text`, which knows no
+markup. The long form, with the whole dialogue, is `markdown.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from socratune.graphs.result import Change, Result
+from socratune.memory.records import Prompt
+from socratune.progress import points
+from socratune.text import one_line, plain, prompt_diff
+
+CAVEAT = "The model is simulated: this shows that the mechanism works, not that it is good on real models."
+COLOURS = {"+": "green", "-": "red", "@": "cyan"}
+MOST_RULES = 6
+"""Shown for one change; the report has all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What the result itself does not know."""
+
+    target: str
+    """The model's specification."""
+    dev_rows: tuple[int, int]
+    """On how many dev rows the user's own prompt and the best found were scored."""
+    folder: str
+    files: Mapping[str, str]
+    """What stands in the folder: a meaning by the file's name."""
+    following: Mapping[str, str]
+    """What can be typed next: a meaning by the command."""
+
+    @property
+    def simulated(self) -> bool:
+        """Whether no real model took part."""
+        return self.target.startswith("sim:")
+
+
+def summary(result: Result, around: Surroundings) -> RenderableType:
+    """Return the whole summary."""
+    parts = [_verdict(result), _scores(result, around), *_changes(result), *_diff(result), _cost(result, around)]
+    parts += [_files(around), _next(around)]
+    parts += [Text(f"Note: {plain(warning)}", style="yellow") for warning in result.warnings]
+    if around.simulated:
+        parts.append(Text(CAVEAT, style="bold magenta"))
+    return Group(*(Padding(part, (0, 0, 1, 0)) for part in parts[:-1]), parts[-1])
+
+
+def _verdict(result: Result) -> RenderableType:
+    styles = {"improved": "bold green", "promising": "bold yellow"}
+    said = Text(plain(result.sentence), style=styles.get(result.status, "bold"))
+    verdict = result.verdict
+    if verdict is None or verdict.n == 0 or result.status == "improved":
+        return said
+    ends = f"{round(verdict.low * 100):+d} to {round(verdict.high * 100):+d}"
+    return Group(said, Text(f"The difference: {points(verdict.difference)}, 90 % interval {ends}."))
+
+
+def _scores(result: Result, around: Surroundings) -> RenderableType:
+    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
+    for name in ("score", "your prompt", "best found", ""):
+        table.add_column(name, justify="left" if name in ("score", "") else "right", style=None if name else "dim")
+    on = " and ".join(str(rows) for rows in dict.fromkeys(around.dev_rows))
+    table.add_row("dev", *(_score(side.dev) for side in (result.seed, result.best)), f"chose, on {on} rows")
+    table.add_row("test", *(_score(side.test) for side in (result.seed, result.best)), _tested(result))
+    return table
+
+
+def _score(mean: float | None) -> str:
+    return "-" if mean is None else f"{mean:.2f}"
+
+
+def _tested(result: Result) -> str:
+    verdict = result.verdict
+    if verdict is None or verdict.n == 0:
+        return "still sealed"
+    return f"decides: {verdict.wins} fixed, {verdict.losses} broken of {verdict.n}"
+
+
+def _changes(result: Result) -> Iterator[RenderableType]:
+    if result.changes:
+        parts = [_change(number, change) for number, change in enumerate(result.changes, start=1)]
+        yield Group(Text("What changed, and why", style="bold"), *parts)
+
+
+def _change(number: int, change: Change) -> RenderableType:
+    table = Table.grid(padding=(0, 1))
+    for mark, line in _because(change):
+        table.add_row(f"  {mark}", Text(line))
+    return Group(Text(f"{number}. {heading(change)}"), table)
+
+
+def heading(change: Change) -> str:
+    """Return operator, cause and gain of a change in one line."""
+    count = len(change.evidence)
+    cause = f", from {count} failure{'' if count == 1 else 's'}" if count else ""
+    return f"{change.operator}: {points(change.gain)} on dev over its parent{cause}"
+
+
+def _because(change: Change) -> list[tuple[str, str]]:
+    rules = list(dict.fromkeys(change.rules))
+    if not rules:
+        return [("", one_line(change.reason))] if change.reason else []
+    hidden = len(rules) - MOST_RULES
+    shown = [("-", one_line(rule)) for rule in rules[:MOST_RULES]]
+    return [*shown, ("-", f"and {hidden} more, in the report")] if hidden > 0 else shown
+
+
+def _diff(result: Result) -> Iterator[RenderableType]:
+    lines = diff_lines(result.seed.prompt, result.best.prompt)
+    if lines is not None:
+        name = "new prompt" if result.status == "improved" else "best found, not proven: your prompt stays as it is"
+        yield Group(Text(f"The {name}", style="bold"), lines)
+
+
+def diff_lines(old: Prompt, new: Prompt) -> Text | None:
+    """Return the coloured diff of two prompts; None when they are the same."""
+    lines = prompt_diff(old, new)
+    if not lines:
+        return None
+    return Text("\n").join(Text(line, style=COLOURS.get(line[:1], "")) for line in lines)
+
+
+def _cost(result: Result, around: Surroundings) -> RenderableType:
+    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
+    table.add_column("cost")
+    for name in ("calls", "tokens in", "out", "USD"):
+        table.add_column(name, justify="right")
+    for row in cost_rows(result):
+        table.add_row(*row)
+    return Group(table, *(Text(line) for line in trouble(result, simulated=around.simulated)))
+
+
+def cost_rows(result: Result) -> list[tuple[str, ...]]:
+    """Return what each role cost, and the sum: role, calls, tokens in and out, USD."""
+    rows = [
+        (role, f"{spent.calls:,}", f"{spent.tokens_in:,}", f"{spent.tokens_out:,}", f"{spent.usd:.4f}")
+        for role, spent in sorted(result.spent.items(), reverse=True)
+    ]
+    calls, came, went = (_sum(result.spent.values(), name) for name in ("calls", "tokens_in", "tokens_out"))
+    return [*rows, ("all", f"{calls:,}", f"{came:,}", f"{went:,}", f"{result.usd:.4f}")]
+
+
+def _sum(spent: Iterable[Any], name: str) -> int:
+    return sum(int(getattr(each, name)) for each in spent)
+
+
+def trouble(result: Result, *, simulated: bool) -> list[str]:
+    """Return what went wrong without being a wrong answer, and how the run ended, a sentence each."""
+    failed = sum(result.failed.values())
+    told = {
+        "These prices are simulated; nothing was paid.": simulated and result.usd > 0,
+        f"{failed} attempts at a call gave no answer; they count as missing, not as wrong.": failed,
+        f"{result.proposals_failed} proposals could not be read.": result.proposals_failed,
+        f"Up to {result.lost_usd:.4f} USD more was in flight when the run was killed.": result.lost_usd > 0,
+        f"The search ended: {_ended(result.stop_reason)}.": True,
+    }
+    return [sentence for sentence, applies in told.items() if applies]
+
+
+def _ended(reason: str) -> str:
+    words = {"patience": "no edit was accepted any more"}
+    cap = reason.removeprefix("budget: ")
+    return one_line(words.get(reason, reason) if cap == reason else f"the {cap} budget is used up")
+
+
+def _files(around: Surroundings) -> RenderableType:
+    table = Table.grid(padding=(0, 2))
+    for name, meaning in around.files.items():
+        table.add_row(f"  {name}", Text(meaning, style="dim"))
+    return Group(Text(f"Files in {around.folder}", style="bold", overflow="ignore", no_wrap=True), table)
+
+
+def _next(around: Surroundings) -> RenderableType:
+    lines = [Text("Next", style="bold")]
+    for command, meaning in around.following.items():
+        lines.append(Text(f"  {command}", overflow="ignore", no_wrap=True))
+        lines.append(Text(f"      {meaning}", style="dim"))
+    return Group(*lines)

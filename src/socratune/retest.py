@@ -1,0 +1,125 @@
+"""`test`: the best prompt of a finished run against the user's own, on rows that nobody has looked at."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from socratune.graphs.result import Result
+from socratune.looks import Look, fresh, look_for, look_record, read_looks, renamed, write_look
+from socratune.memory.errors import BadInput
+from socratune.memory.ledger import Ledger, Spent
+from socratune.memory.lessons import Lessons
+from socratune.memory.records import Budget, Example, Verdict
+from socratune.memory.runs import RunFolder
+from socratune.options import Manner
+from socratune.orders import SavedOrder, examples_of
+from socratune.outcome import read_result
+from socratune.report import CAVEAT
+from socratune.running import EXIT_CODES, Stopper, resumable, stoppable, tell
+from socratune.scoring import Side, bench, shared
+from socratune.standing import opened
+from socratune.tools.statistics import compare, sentence
+from socratune.tools.task_files import LoadedTask
+from socratune.tools.task_writer import write_task
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FinishedRun:
+    """A run, its result and the task it was made for."""
+
+    folder: RunFolder
+    result: Result
+    saved: SavedOrder
+    loaded: LoadedTask
+
+
+def retest(folder: RunFolder, data: Path, manner: Manner, *, budget: Budget | None) -> None:
+    """Take one look, or tell of one that was taken. Ends the command by raising `typer.Exit`."""
+    result, saved = read_result(folder), SavedOrder.read(folder)
+    if result.best.id == result.seed.id:
+        raise BadInput("the run found no prompt but your own", place=folder.id, cure="there is nothing to test")
+    run = FinishedRun(folder=folder, result=result, saved=saved, loaded=saved.load())
+    given = examples_of(data, run.loaded)
+    looks = read_looks(folder)
+    look = look_for(given, result, looks)
+    verdict = look.verdict
+    if verdict is None:
+        rows = _rows(given, look, run, looks)
+        look = replace(look, groups=tuple(row.group for row in rows), left_out=len(given) - len(rows))
+        verdict = _taken(look, rows, run, manner, budget)
+    _show(run, replace(look, verdict=verdict), verdict, manner)
+    raise typer.Exit(EXIT_CODES[verdict.status])
+
+
+def _rows(given: Sequence[Example], look: Look, run: FinishedRun, looks: Sequence[Look]) -> tuple[Example, ...]:
+    """Return the rows that neither the run nor another look has seen."""
+    seen = {row.group for row in run.loaded.examples}
+    seen.update(group for other in looks if other.number != look.number for group in other.groups)
+    return renamed(fresh(given, frozenset(seen)), look)
+
+
+def _taken(look: Look, rows: tuple[Example, ...], run: FinishedRun, manner: Manner, budget: Budget | None) -> Verdict:
+    """Count the look, take it, and keep what it says."""
+    write_look(run.folder, look)
+    _seal(look, run, manner)
+    left_out = f"; {look.left_out} rows were seen before, or are copies, and are left out" if look.left_out else ""
+    tell(
+        f"{2 * len(rows)} calls on {len(rows)} fresh rows, look {look.number} at alpha {look.alpha:g}{left_out}", manner
+    )
+    with run.folder.held(), opened(run.folder) as ledger, resumable(run.folder, manner):
+        ledger.take_over()
+        caps = budget or Budget(rollouts=2 * len(rows))
+        verdict = _compared(_sides(run, rows, ledger), caps, run.saved, look, manner)
+    write_look(run.folder, replace(look, verdict=verdict))
+    if verdict.status == "improved":
+        write_task(run.folder.best, run.result.best.prompt, run.loaded)
+    return verdict
+
+
+def _seal(look: Look, run: FinishedRun, manner: Manner) -> None:
+    """No later run may train on these rows."""
+    lessons = Lessons.open(manner.place.memory)
+    try:
+        lessons.seal(look.groups, run.folder.id)
+    finally:
+        lessons.close()
+
+
+def _sides(run: FinishedRun, rows: tuple[Example, ...], ledger: Ledger) -> list[Side]:
+    sides = (("yours", run.result.seed), ("new", run.result.best))
+    return [
+        Side(name=name, task=run.loaded.task, prompt=side.prompt, examples=rows, ledger=ledger) for name, side in sides
+    ]
+
+
+def _compared(sides: list[Side], caps: Budget, saved: SavedOrder, look: Look, manner: Manner) -> Verdict:
+    table = bench(sides, caps, spent=Spent(), settings=saved.settings)
+    stopper = Stopper(lambda line: tell(line, manner), lambda: None)
+    for caller in table.callers:
+        stopper.watch(caller)
+    scored, cut = asyncio.run(stoppable(stopper, table.score))
+    if cut:
+        tell(f"the {cut} budget cut the test short", manner)
+    return compare(*shared(*scored), alpha=look.alpha)
+
+
+def _show(run: FinishedRun, look: Look, verdict: Verdict, manner: Manner) -> None:
+    said = sentence(verdict, run=run.folder.id)
+    if manner.json:
+        typer.echo(json.dumps(look_record(look, verdict, run=run.folder.id, sentence=said)))
+        return
+    console = Console(highlight=False)
+    console.print(Text(said, style="bold"))
+    console.print(Text(f"Look {look.number} on {verdict.n} fresh rows, at alpha {look.alpha:g}."))
+    if verdict.status == "improved":
+        console.print(Text(f"Put it into your file: {manner.command('apply', run.folder.id)}"))
+    if run.loaded.task.target.startswith("sim:"):
+        console.print(Text(CAVEAT, style="bold magenta"))

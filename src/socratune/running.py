@@ -1,0 +1,163 @@
+"""A run from the command line: what is said before it, who may stop it, and what is left at its end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from socratune.api import carry_out
+from socratune.before import forecast_of, forewarning
+from socratune.graphs.engine import Order, Settings, Watch
+from socratune.graphs.result import Result
+from socratune.memory.errors import BadInput, Interrupted, Paused, RunOwned
+from socratune.memory.runs import RunFolder
+from socratune.options import Manner
+from socratune.orders import SavedOrder
+from socratune.outcome import short, surroundings, write_outcome
+from socratune.report import summary
+from socratune.screen import Screen
+from socratune.text import plain
+from socratune.tools.caller import Caller
+from socratune.tools.task_files import LoadedTask
+
+EXIT_CODES = {"improved": 0, "promising": 3, "no_improvement": 3}
+INTERRUPTED = 130
+T = TypeVar("T")
+
+
+def start(saved: SavedOrder, manner: Manner, *, accept: bool = False) -> None:
+    """Make a new run and see it through. Ends the command by raising `typer.Exit`."""
+    loaded = saved.load()
+    forewarn(loaded, saved.settings, manner)
+    folder = manner.place.new_run(loaded.task.name)
+    saved.save(folder)
+    go_on(saved, folder, manner, loaded=loaded, accept=accept)
+
+
+def go_on(saved: SavedOrder, folder: RunFolder, manner: Manner, *, loaded: LoadedTask, accept: bool = False) -> None:
+    """See a run through from where it stands. Ends the command by raising `typer.Exit`."""
+    order = Order(task=loaded.task, examples=loaded.examples, settings=saved.settings)
+    result = _seen_through(order, folder, manner, loaded)
+    trouble = write_outcome(folder, result, loaded, accept=accept)
+    show(result, folder, manner)
+    for line in trouble:
+        typer.echo(line, err=True)
+    raise typer.Exit(EXIT_CODES[result.status])
+
+
+def forewarn(loaded: LoadedTask, settings: Settings, manner: Manner) -> None:
+    """Say what the run may use and what its rows can prove; ask when it costs money."""
+    outlook = forecast_of(loaded, manner.place, settings)
+    if not manner.quiet:
+        console = Console(stderr=True, highlight=False)
+        console.print(forewarning(loaded, outlook))
+    if not outlook.simulated and not manner.yes:
+        if not sys.stdin.isatty():
+            raise BadInput("this run costs money, and nobody is here to be asked", cure="pass --yes")
+        typer.confirm("Start?", abort=True, err=True)
+
+
+def _seen_through(order: Order, folder: RunFolder, manner: Manner, loaded: LoadedTask) -> Result:
+    quiet = manner.quiet
+    with (
+        Screen(Console(stderr=True, highlight=False), folder, loaded, quiet=quiet) as screen,
+        resumable(folder, manner),
+    ):
+        stopper = Stopper(screen.say, screen.close)
+
+        def started(caller: Caller) -> None:
+            screen.watch(caller)
+            stopper.watch(caller)
+
+        try:
+            watch = Watch(listeners=(screen.hear,), started=started)
+            return asyncio.run(stoppable(stopper, lambda: carry_out(order, folder, manner.place, watch)))
+        except Interrupted as error:
+            error.add_note(f"best so far: {screen.standing or 'your own prompt'}")
+            if screen.standing is not None:
+                error.add_note(f"it is in {short(folder.leading)}")
+            raise
+
+
+@contextmanager
+def resumable(folder: RunFolder, manner: Manner) -> Iterator[None]:
+    """Say of whatever ends a run early how to go on, or where its log is."""
+    try:
+        yield
+    except (Paused, Interrupted) as error:
+        error.add_note(f"go on with: {manner.command('resume', folder.id)}")
+        raise
+    except (BadInput, RunOwned):
+        raise
+    except Exception as error:
+        error.add_note(f"its log: {short(folder.log)}")
+        error.add_note(f"go on with: {manner.command('resume', folder.id)}")
+        raise
+
+
+class Stopper:
+    """What Ctrl-C does: the first lets no new call out and waits for those in flight, the second leaves at once."""
+
+    def __init__(self, say: Callable[[str], None], close: Callable[[], None]) -> None:
+        self._say, self._close = say, close
+        self._callers: list[Caller] = []
+        self.pressed = 0
+
+    def watch(self, caller: Caller) -> None:
+        """Stop this caller, too, when the time comes, or now when it has come."""
+        self._callers.append(caller)
+        if self.pressed:
+            caller.purse.stop()
+
+    def press(self) -> None:
+        """Take one Ctrl-C."""
+        self.pressed += 1
+        if self.pressed > 1:
+            self._close()
+            os._exit(INTERRUPTED)
+        self._say("Stopping: no new call is made; those in flight are waited for. Ctrl-C again leaves at once.")
+        for caller in self._callers:
+            caller.purse.stop()
+
+
+async def stoppable(stopper: Stopper, work: Callable[[], Awaitable[T]]) -> T:
+    """Carry out some work with Ctrl-C in the hands of the stopper."""
+    loop = asyncio.get_running_loop()
+    with contextlib.suppress(NotImplementedError):  # not on Windows, where Ctrl-C cancels the work
+        loop.add_signal_handler(signal.SIGINT, stopper.press)
+    return await work()
+
+
+def show(result: Result, folder: RunFolder, manner: Manner) -> None:
+    """Print a result on stdout: for a person, or as one JSON object."""
+    if manner.json:
+        typer.echo(json.dumps(result.as_dict()))
+        return
+    Console(highlight=False).print(summary(result, surroundings(folder, result, following(result, manner))))
+
+
+def following(result: Result, manner: Manner) -> dict[str, str]:
+    """Return what can be typed after a run, each command with what it does."""
+    steps = {manner.command("report", result.run): "tells the whole dialogue"}
+    if result.status == "improved":
+        return {manner.command("apply", result.run): "puts the new prompt into your file", **steps}
+    if result.status == "promising":
+        return {manner.command("test", result.run, "--data", "new.csv"): "tests it on fresh rows", **steps}
+    return steps
+
+
+def tell(line: str, manner: Manner) -> None:
+    """Say a line on stderr, unless the person wants the end only."""
+    if not manner.quiet:
+        Console(stderr=True, highlight=False).print(Text(plain(line)), soft_wrap=True)

@@ -1,0 +1,142 @@
+"""Scoring prompts on given rows without a search: what `eval` and `test` share."""
+
+from __future__ import annotations
+
+import math
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from socratune.agents.evaluator import Evaluator
+from socratune.graphs.engine import Settings
+from socratune.memory.errors import BudgetExhausted
+from socratune.memory.ledger import Ledger, Spent
+from socratune.memory.records import Budget, Candidate, Example, ExampleId, Prompt, Rollout, Task
+from socratune.tools.caller import Caller, Line
+from socratune.tools.metrics import metric_named
+from socratune.tools.models import connect
+from socratune.tools.purse import Purse
+
+BLOCK = 20
+"""Rows that one side is scored on before the other side's same rows."""
+Z = 1.645
+"""Of a 90 % interval."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Side:
+    """A prompt, where it is run and where its answers are kept."""
+
+    name: str
+    task: Task
+    prompt: Prompt
+    examples: tuple[Example, ...]
+    ledger: Ledger
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scored:
+    """What came of one side."""
+
+    rollouts: Mapping[ExampleId, Rollout]
+    """Of the rows that were run."""
+
+    @property
+    def rewards(self) -> dict[ExampleId, float]:
+        """The rewards that there are, by row."""
+        return {row: each.reward for row, each in self.rollouts.items() if each.reward is not None}
+
+    @property
+    def mean(self) -> float | None:
+        """None when no row has a reward."""
+        return math.fsum(self.rewards.values()) / len(self.rewards) if self.rewards else None
+
+    @property
+    def unread(self) -> int:
+        """Answers out of which nothing could be read; each has a reward of 0."""
+        return sum(each.reward is not None and not each.parsed for each in self.rollouts.values())
+
+    @property
+    def failed(self) -> int:
+        """Rows without an answer; they have no reward."""
+        return sum(each.reward is None for each in self.rollouts.values())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bench:
+    """Sides that are scored on the same rows under one budget."""
+
+    sides: tuple[Side, ...]
+    evaluators: tuple[Evaluator, ...]
+    callers: tuple[Caller, ...]
+    purse: Purse
+
+    async def score(self, *, told: Callable[[int], None] = lambda _: None) -> tuple[list[Scored], str]:
+        """Score all sides block by block; also returns the cap that cut it short, or nothing."""
+        done: list[dict[ExampleId, Rollout]] = [{} for _ in self.sides]
+        cut = ""
+        try:
+            for start in range(0, len(self.sides[0].examples), BLOCK):
+                for side, evaluator, known in zip(self.sides, self.evaluators, done, strict=True):
+                    block = side.examples[start : start + BLOCK]
+                    new = await evaluator.score(Candidate(prompt=side.prompt), block, phase="test")
+                    known |= {each.example_id: each for each in new}
+                told(len(done[0]))
+        except BudgetExhausted as error:
+            cut = error.cap
+        finally:
+            for caller in self.callers:
+                await caller.drain()
+        return [Scored(rollouts=known | _kept(side)) for side, known in zip(self.sides, done, strict=True)], cut
+
+    @property
+    def spent(self) -> Spent:
+        """By all sides."""
+        return self.purse.spent
+
+
+def _kept(side: Side) -> dict[ExampleId, Rollout]:
+    """Return the rollouts that the ledger has: those of a block that was cut short, too."""
+    known = side.ledger.rollouts(side.prompt.id)
+    return {row.id: known[row.id] for row in side.examples if row.id in known}
+
+
+def bench(sides: Sequence[Side], budget: Budget, *, spent: Spent, settings: Settings) -> Bench:
+    """Return a bench for these sides; `spent` counts against the budget already."""
+    purse = Purse(budget, held={}, spent=spent)
+    callers = tuple(_caller(side, purse, settings) for side in sides)
+    evaluators = tuple(
+        Evaluator(
+            line=Line(caller=caller, role="target", max_tokens=side.task.max_output_tokens),
+            metric=metric_named(side.task.metric, side.task.metric_options),
+            ledger=side.ledger,
+        )
+        for side, caller in zip(sides, callers, strict=True)
+    )
+    return Bench(sides=tuple(sides), evaluators=evaluators, callers=callers, purse=purse)
+
+
+def _caller(side: Side, purse: Purse, settings: Settings) -> Caller:
+    model = connect(side.task.target, examples=side.examples, seed=settings.seed)
+    # No agent is asked, so nothing is sealed with the secret; it is as good as any.
+    return Caller(
+        {"target": model},
+        ledger=side.ledger,
+        purse=purse,
+        secret=secrets.token_bytes(16),
+        concurrency=settings.concurrency,
+    )
+
+
+def shared(old: Scored, new: Scored) -> tuple[list[float], list[float]]:
+    """Return the rewards of both on the rows that have one on either side, in one order."""
+    before, after = old.rewards, new.rewards
+    rows = [row for row in before if row in after]
+    return [before[row] for row in rows], [after[row] for row in rows]
+
+
+def mean_interval(mean: float, rows: int) -> tuple[float, float]:
+    """90 % interval of a mean of rewards in [0, 1] (Wilson, 1927); a little wide for graded ones."""
+    middle = (mean + Z**2 / (2 * rows)) / (1 + Z**2 / rows)
+    half = Z / (1 + Z**2 / rows) * math.sqrt(mean * (1 - mean) / rows + Z**2 / (4 * rows**2))
+    return max(0.0, middle - half), min(1.0, middle + half)
