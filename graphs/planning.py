@@ -125,15 +125,16 @@ def after_plan(state: SearchState) -> Literal["choose", "curate"]:
 
 async def choose(state: SearchState, runtime: Runtime[SearchDeps]) -> Command[Literal["propose", "curate"]]:
     """Let the search policy make this round's moves, and send each to its proposer."""
-    deps = runtime.context
-    moves = deps.policy().ask(deps.recipe.moves, subgoals=len(_planned(deps, state["round"]).subgoals))
-    if _in_vain(deps, state["round"], _MOVES.dump_python(moves, mode="json")):
-        end: Command[Literal["propose", "curate"]] = Command(goto="curate", update={"stop": "nothing left to mend"})
-        return end
-    made = await deps.journal.record("moves", str(state["round"]), {"moves": _MOVES.dump_python(moves, mode="json")})
-    payloads = [
-        ProposeState(round=state["round"], index=index, move=move) for index, move in enumerate(made.body["moves"])
-    ]
+    deps, number = runtime.context, state["round"]
+    made = deps.ledger.event(f"moves:{number}")
+    if made is None:
+        asked = deps.policy().ask(deps.recipe.moves, subgoals=len(_planned(deps, number).subgoals))
+        moves = _MOVES.dump_python(asked, mode="json")
+        if _in_vain(deps, number, moves):
+            end: Command[Literal["propose", "curate"]] = Command(goto="curate", update={"stop": "nothing left to mend"})
+            return end
+        made = await deps.journal.record("moves", str(number), {"moves": moves})
+    payloads = [ProposeState(round=number, index=index, move=move) for index, move in enumerate(made.body["moves"])]
     return Command(goto=[Send("propose", payload) for payload in payloads])
 
 

@@ -51,6 +51,8 @@ class Result:
     splits: Mapping[str, int]
     seed: Side
     best: Side
+    dev_rows: int
+    """Dev rows that both sides have seen."""
     verdict: Verdict | None
     """None when no candidate was worth the sealed rows."""
     spent: Mapping[Role, Spent]
@@ -80,6 +82,11 @@ class Result:
         return self.best.prompt if self.status == "improved" else self.seed.prompt
 
     @property
+    def simulated(self) -> bool:
+        """Whether no real model ran the prompt."""
+        return self.target.startswith("sim:")
+
+    @property
     def usd(self) -> float:
         """Paid for all roles."""
         return sum(spent.usd for spent in self.spent.values())
@@ -98,6 +105,7 @@ class Result:
             "splits": dict(self.splits),
             "seed": _side(self.seed),
             "best": _side(self.best),
+            "dev_rows": self.dev_rows,
             "test": _test(self.verdict),
             "sentence": self.sentence,
             "calls": {"rollouts": total.rollouts, **_optimizer_calls(self.spent), "cached": self.cached},
@@ -149,6 +157,7 @@ def result_of(ledger: Ledger, *, cached: int = 0) -> Result:
         best=Side(
             id=finalist, prompt=ledger.candidate(finalist).prompt, dev=_shared_mean(best_dev, dev), test=means["best"]
         ),
+        dev_rows=len(dev.keys() & best_dev.keys()),
         verdict=verdict,
         spent=ledger.spent(),
         failed=ledger.failed(),

@@ -18,17 +18,16 @@ Body = Mapping[str, Any]
 
 def markdown(result: Result, ledger: Ledger) -> str:
     """Return the report of a run that has ended."""
-    simulated = str(ledger.settings()["task"]["target"]).startswith("sim:")
     parts = [
         f"# {result.run}",
         f"**{plain(result.sentence)}**",
-        *([f"> {CAVEAT}"] if simulated else []),
+        *([f"> {CAVEAT}"] if result.simulated else []),
         _scores(result, ledger),
         *_warnings(result),
         *_change(result),
         "## Cost",
         _table(("role", "calls", "tokens in", "tokens out", "USD"), cost_rows(result)),
-        fenced("\n".join(trouble(result, simulated=simulated))),
+        fenced("\n".join(trouble(result))),
         *_preflight(result.preflight),
         *_dialogues(ledger),
         *_rejected(ledger),
@@ -44,19 +43,9 @@ def _table(head: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
 
 def _scores(result: Result, ledger: Ledger) -> str:
     sides = (("your prompt", result.seed), ("best found", result.best))
-    settings = ledger.settings()
-    rows = [
-        (name, _mean(side.dev), dev_rows(ledger, side, settings), _mean(side.test), _unread(side, ledger))
-        for name, side in sides
-    ]
-    table = _table(("prompt", "dev (chose)", "dev rows", "test (decides)", "unreadable answers"), rows)
+    rows = [(name, _mean(side.dev), result.dev_rows, _mean(side.test), _unread(side, ledger)) for name, side in sides]
+    table = _table(("prompt", "dev (chose)", "dev rows of both", "test (decides)", "unreadable answers"), rows)
     return f"{table}\n\n{_test(result)}"
-
-
-def dev_rows(ledger: Ledger, side: Side, settings: Body) -> int:
-    """Return on how many dev rows a prompt was scored; the search spends no more on a lost cause than it must."""
-    known = ledger.rollouts(side.id)
-    return sum(row in known for row in settings["rows"]["dev"])
 
 
 def _mean(value: float | None) -> str:

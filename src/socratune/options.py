@@ -127,7 +127,7 @@ def spread(command: Callable[..., None]) -> Callable[..., None]:
     """Let a command take groups of options: typer sees each field of a group as a parameter of its own."""
     hints = get_type_hints(command, include_extras=True)
     own = [p.replace(annotation=hints[p.name]) for p in inspect.signature(command).parameters.values()]
-    groups = {p.name: p.annotation for p in own if is_dataclass(p.annotation)}
+    groups: dict[str, Any] = {p.name: p.annotation for p in own if is_dataclass(p.annotation)}
 
     @functools.wraps(command)
     def called(**given: Any) -> None:

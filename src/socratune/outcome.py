@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from socratune.graphs.result import Result, result_of
-from socratune.markdown import dev_rows, markdown
+from socratune.markdown import markdown
 from socratune.memory.errors import BadInput
 from socratune.memory.records import Prompt
 from socratune.memory.runs import RunFolder
@@ -80,13 +80,4 @@ def short(path: Path) -> str:
 
 def surroundings(folder: RunFolder, result: Result, following: Mapping[str, str]) -> Surroundings:
     """Return what a summary says beside the result."""
-    with opened(folder) as ledger:
-        settings = ledger.settings()
-        own, best = (dev_rows(ledger, side, settings) for side in (result.seed, result.best))
-    return Surroundings(
-        target=str(settings["task"]["target"]),
-        dev_rows=(own, best),
-        folder=short(folder.path),
-        files=files_of(folder),
-        following=following,
-    )
+    return Surroundings(folder=short(folder.path), files=files_of(folder), following=following)

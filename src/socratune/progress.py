@@ -30,7 +30,8 @@ class Progress:
     def hear(self, event: Event) -> None:
         """Take in one event."""
         body = event.body
-        self.stage = _STAGES.get(event.kind, lambda _: self.stage)(body)
+        if event.kind in _STAGES:
+            self.stage = _STAGES[event.kind](body)
         if event.kind == "question":
             self.question = one_line(_content(body, "question"))
         if event.kind == "leader":

@@ -30,28 +30,19 @@ MOST_RULES = 6
 class Surroundings:
     """What the result itself does not know."""
 
-    target: str
-    """The model's specification."""
-    dev_rows: tuple[int, int]
-    """On how many dev rows the user's own prompt and the best found were scored."""
     folder: str
     files: Mapping[str, str]
     """What stands in the folder: a meaning by the file's name."""
     following: Mapping[str, str]
     """What can be typed next: a meaning by the command."""
 
-    @property
-    def simulated(self) -> bool:
-        """Whether no real model took part."""
-        return self.target.startswith("sim:")
-
 
 def summary(result: Result, around: Surroundings) -> RenderableType:
     """Return the whole summary."""
-    parts = [_verdict(result), _scores(result, around), *_changes(result), *_diff(result), _cost(result, around)]
+    parts = [_verdict(result), _scores(result), *_changes(result), *_diff(result), _cost(result)]
     parts += [_files(around), _next(around)]
     parts += [Text(f"Note: {plain(warning)}", style="yellow") for warning in result.warnings]
-    if around.simulated:
+    if result.simulated:
         parts.append(Text(CAVEAT, style="bold magenta"))
     return Group(*(Padding(part, (0, 0, 1, 0)) for part in parts[:-1]), parts[-1])
 
@@ -66,12 +57,12 @@ def _verdict(result: Result) -> RenderableType:
     return Group(said, Text(f"The difference: {points(verdict.difference)}, 90 % interval {ends}."))
 
 
-def _scores(result: Result, around: Surroundings) -> RenderableType:
+def _scores(result: Result) -> RenderableType:
     table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
     for name in ("score", "your prompt", "best found", ""):
         table.add_column(name, justify="left" if name in ("score", "") else "right", style=None if name else "dim")
-    on = " and ".join(str(rows) for rows in dict.fromkeys(around.dev_rows))
-    table.add_row("dev", *(_score(side.dev) for side in (result.seed, result.best)), f"chose, on {on} rows")
+    on = f"chose, on the {result.dev_rows} rows that both have seen"
+    table.add_row("dev", *(_score(side.dev) for side in (result.seed, result.best)), on)
     table.add_row("test", *(_score(side.test) for side in (result.seed, result.best)), _tested(result))
     return table
 
@@ -131,14 +122,14 @@ def diff_lines(old: Prompt, new: Prompt) -> Text | None:
     return Text("\n").join(Text(line, style=COLOURS.get(line[:1], "")) for line in lines)
 
 
-def _cost(result: Result, around: Surroundings) -> RenderableType:
+def _cost(result: Result) -> RenderableType:
     table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
     table.add_column("cost")
     for name in ("calls", "tokens in", "out", "USD"):
         table.add_column(name, justify="right")
     for row in cost_rows(result):
         table.add_row(*row)
-    return Group(table, *(Text(line) for line in trouble(result, simulated=around.simulated)))
+    return Group(table, *(Text(line) for line in trouble(result)))
 
 
 def cost_rows(result: Result) -> list[tuple[str, ...]]:
@@ -155,11 +146,11 @@ def _sum(spent: Iterable[Any], name: str) -> int:
     return sum(int(getattr(each, name)) for each in spent)
 
 
-def trouble(result: Result, *, simulated: bool) -> list[str]:
+def trouble(result: Result) -> list[str]:
     """Return what went wrong without being a wrong answer, and how the run ended, a sentence each."""
     failed = sum(result.failed.values())
     told = {
-        "These prices are simulated; nothing was paid.": simulated and result.usd > 0,
+        "These prices are simulated; nothing was paid.": result.simulated and result.usd > 0,
         f"{failed} attempts at a call gave no answer; they count as missing, not as wrong.": failed,
         f"{result.proposals_failed} proposals could not be read.": result.proposals_failed,
         f"Up to {result.lost_usd:.4f} USD more was in flight when the run was killed.": result.lost_usd > 0,

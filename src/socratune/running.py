@@ -144,7 +144,8 @@ def show(result: Result, folder: RunFolder, manner: Manner) -> None:
     if manner.json:
         typer.echo(json.dumps(result.as_dict()))
         return
-    Console(highlight=False).print(summary(result, surroundings(folder, result, following(result, manner))))
+    told = summary(result, surroundings(folder, result, following(result, manner)))
+    Console(highlight=False).print(told, crop=False)  # a command that is cut off cannot be typed
 
 
 def following(result: Result, manner: Manner) -> dict[str, str]:

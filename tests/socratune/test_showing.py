@@ -28,7 +28,7 @@ from .conftest import Finished
 HOSTILE = (
     "[bold red]gone[/] \x1b]0;owned\x07\x1b[2J``` \n````\n# heading\n<script>alert(1)</script> ![x](http://x/y)\u202e"
 )
-AROUND = Surroundings(target="sim:x", dev_rows=(8, 8), folder="runs/x", files={}, following={})
+AROUND = Surroundings(folder="runs/x", files={}, following={})
 
 
 @given(st.text())
