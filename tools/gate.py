@@ -39,8 +39,8 @@ def passes(differences: Sequence[float], margin: float) -> bool:
 def settled(differences: Sequence[float]) -> bool:
     """Say whether the child is so far ahead that more rows would be wasted on the gate.
 
-    An edit that changes nothing, with 20 % of the rows flipping by chance, gets this far about one time in fifty, where
-    the whole gate lets one in seven pass; the final test is on other rows.
+    With 20 % of the rows flipping by chance, the gate lets 15 % of useless edits pass with it and 13 % without, 4 and
+    3 % of those that lose 5 points, and 65 and 64 % of those that gain 10 (40,000 simulated edits each).
     """
     return paired_gain(differences) >= SURE
 
