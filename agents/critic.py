@@ -29,15 +29,15 @@ class Critic:
         body = brief.sections() | {"subgoal": subgoal.goal, "failures": failure_lines(failures)}
         reply = await ask(self.line, self.instructions, CRITIQUE, body, attempt=attempt)
         shown = {failure.example.id for failure in failures}
-        hypotheses = [
-            Hypothesis(label=each.label, cause=each.cause, rule=each.rule, example_ids=cited)
-            for each in reply.hypotheses
-            if (cited := tuple(ExampleId(x) for x in each.examples if x in shown))
-        ]
+        hypotheses: dict[str, Hypothesis] = {}
+        for each in reply.hypotheses:
+            if cited := tuple(ExampleId(x) for x in each.examples if x in shown):
+                found = Hypothesis(label=each.label, cause=each.cause, rule=each.rule, example_ids=cited)
+                hypotheses.setdefault(each.label, found)
         return Critique(
             candidate_id=brief.prompt.id,
             cluster=subgoal.cluster,
-            hypotheses=tuple({h.label: h for h in reversed(hypotheses)}.values())[::-1],
+            hypotheses=tuple(hypotheses.values()),
             written_by=self.instructions.label,
         )
 

@@ -9,7 +9,7 @@ from socratune.agents.evidence import Brief, Failure, cluster_lines
 from socratune.agents.instructions import AgentPrompt, ask
 from socratune.memory.records import Cluster, SubGoal
 from socratune.tools.caller import Line
-from socratune.tools.replies import PLAN
+from socratune.tools.replies import PLAN, PlannedStep
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +26,9 @@ class Planner:
         body = brief.sections() | {"clusters": cluster_lines(clusters, failures)}
         reply = await ask(self.line, self.instructions, PLAN, body, attempt=attempt)
         known = {cluster.id for cluster in clusters}
-        steps = {step.cluster: step for step in reversed(reply.subgoals) if step.cluster in known}
+        steps: dict[str, PlannedStep] = {}
+        for step in reply.subgoals:
+            if step.cluster in known:
+                steps.setdefault(step.cluster, step)
         ranked = sorted(steps.values(), key=lambda step: -step.weight)
         return tuple(SubGoal(cluster=step.cluster, goal=step.goal, weight=step.weight) for step in ranked)

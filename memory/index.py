@@ -83,9 +83,7 @@ class LessonIndex:
 
     def nearest(self, vector: Vector, *, k: int) -> list[str]:
         """Return at most `k` ids, most similar first; approximate."""
-        with contextlib.suppress(IndexError):
-            return list(self._collection.query(query_embeddings=vector[None, :], n_results=k, include=[])["ids"][0])
-        return []
+        return list(self._collection.query(query_embeddings=vector[None, :], n_results=k, include=[])["ids"][0])
 
 
 def _connect(folder: Path) -> tuple[Client, Collection]:
@@ -96,7 +94,8 @@ def _connect(folder: Path) -> tuple[Client, Collection]:
     client = Client(settings=Settings(anonymized_telemetry=False, is_persistent=True, persist_directory=str(folder)))
     with contextlib.ExitStack() as unless_it_works:
         unless_it_works.callback(client.close)
-        space = {"hnsw": {"space": "cosine"}}
+        # Lessons of one task are so alike that Chroma's own settings lose one in twenty of them.
+        space = {"hnsw": {"space": "cosine", "max_neighbors": 64, "ef_construction": 400, "ef_search": 400}}
         collection = client.get_or_create_collection(f"lessons-{NAME}", embedding_function=None, configuration=space)  # type: ignore[arg-type]  # chromadb types the configuration loosely
         collection.query(query_embeddings=embed("")[None, :], n_results=1, include=[])
         unless_it_works.pop_all()

@@ -28,6 +28,7 @@ STEP = 0.1
 LEAST_SIMILAR = 0.15
 """Cosine below which two texts have nothing to say to each other."""
 SHORTLIST = 50
+"""Most similar entries among which usefulness and recency decide."""
 
 metadata = sa.MetaData()
 entries = sa.Table(
@@ -111,10 +112,12 @@ class Lessons:
         if not rows:
             return []
         similarity = np.stack([np.frombuffer(row["vector"], dtype=np.float32) for row in rows]) @ vector
+        # Rounded, so that a tie is a tie however many rows were multiplied at once.
+        near = sorted((-round(float(each), 6), row["id"], row) for each, row in zip(similarity, rows, strict=True))
         ranked = sorted(
-            (-float(near) * row["usefulness"] / (1 + 0.001 * (last - row["seq"])), row["id"], row)
-            for near, row in zip(similarity, rows, strict=True)
-            if near >= LEAST_SIMILAR
+            (distant * row["usefulness"] / (1 + 0.001 * (last - row["seq"])), row["id"], row)
+            for distant, _, row in near[:SHORTLIST]
+            if -distant >= LEAST_SIMILAR
         )
         return [_lesson(row) for _, _, row in ranked[: min(k, MOST_RECALLED)]]
 

@@ -111,7 +111,7 @@ class Caller:
         async for attempt in stamina.retry_context(on=_pause_before_retry, attempts=ATTEMPTS, timeout=None):
             with attempt:
                 return await self._attempt(model, request, start)
-        raise AssertionError("a retry context ends by returning or raising")
+        raise AssertionError("a retry context ends by returning or raising")  # pragma: no cover
 
     async def _attempt(self, model: LanguageModel, request: Request, start: CallStart) -> PaidReply:
         throttle = self._throttles[start.role]

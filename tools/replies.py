@@ -141,15 +141,13 @@ def _tagged(reply: str, tag: str) -> str | None:
     return re.sub(r"\A[ \t]*\n|\n[ \t]*\Z", "", reply[start + len(opening) : end])
 
 
-_REASON = re.compile(r"<reason>(.*?)</reason>", re.DOTALL)
-
-
 def _rewrite(reply: str) -> RewriteReply:
     system, user = _tagged(reply, "new_system"), _tagged(reply, "new_user")
     if system is None and user is None:
         raise NotInForm("neither <new_system> nor <new_user> stands in the reply")
-    reason = _REASON.search(reply)  # the prompt itself may hold this tag too
-    return RewriteReply(system=system, user=user, reason=reason[1].strip() if reason else "")
+    # Up to the first closing tag: the prompt itself may ask for reasons between such tags.
+    reason, closed, _ = reply.partition("<reason>")[2].partition("</reason>")
+    return RewriteReply(system=system, user=user, reason=reason.strip() if closed else "")
 
 
 PLAN = Form(

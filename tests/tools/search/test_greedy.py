@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+from socratune.memory.records import CandidateId, ExampleId
+from socratune.tools.search.greedy import Greedy
+from socratune.tools.search.policy import Told
+
+ROOT, BETTER, LATER = (CandidateId(each) for each in ("root", "better", "later"))
+FAILED = Told(child=None, scores={}, cost=0.0)
+
+
+def told(child: CandidateId, reward: float) -> Told:
+    return Told(child=child, scores={ExampleId("r1"): reward}, cost=1.0)
+
+
+def policy(*history: Told) -> Greedy:
+    made = Greedy(root=ROOT, operator="socratic")
+    for each in history:
+        made.tell(each)
+    return made
+
+
+def focus(*history: Told, subgoals: int = 5, n: int = 1) -> list[tuple[int, ...]]:
+    return [move.focus for move in policy(*history).ask(n, subgoals=subgoals)]
+
+
+def leader(*history: Told) -> CandidateId:
+    return policy(*history).ask(1, subgoals=1)[0].parents[0]
+
+
+def test_the_first_move_takes_the_whole_plan_from_the_seed() -> None:
+    (move,) = policy().ask(3, subgoals=4)
+    assert (move.operator, move.parents, move.focus) == ("socratic", (ROOT,), (0, 1, 2, 3))
+
+
+def test_each_failure_narrows_the_step_to_halves_and_then_to_single_sub_goals() -> None:
+    steps = [focus(*[FAILED] * failures)[0] for failures in range(9)]
+    assert steps == [(0, 1, 2, 3, 4), (0, 2, 4), (1, 3), (0,), (1,), (2,), (3,), (4,), (0,)]
+
+
+def test_a_success_widens_the_step_again() -> None:
+    assert focus(FAILED, FAILED, told(BETTER, 0.5)) == [(0, 1, 2, 3, 4)]
+
+
+def test_after_a_failure_several_moves_try_what_would_come_next() -> None:
+    assert focus(FAILED, n=3) == [(0, 2, 4), (1, 3), (0,)]
+
+
+def test_a_plan_of_one_sub_goal_cannot_be_narrowed() -> None:
+    assert focus(FAILED, FAILED, FAILED, subgoals=1, n=3) == [(0,)]
+
+
+def test_the_leader_is_the_best_child_so_far() -> None:
+    assert leader(told(BETTER, 0.5), told(LATER, 0.4)) == BETTER
+    assert leader(told(BETTER, 0.5), told(LATER, 0.6)) == LATER
+
+
+def test_a_tie_stays_with_the_leader_and_counts_as_a_failure() -> None:
+    assert leader(told(BETTER, 0.5), told(LATER, 0.5)) == BETTER
+    assert focus(told(BETTER, 0.5), told(LATER, 0.5)) == [(0, 2, 4)]
+
+
+def test_a_child_that_was_rejected_never_leads() -> None:
+    assert leader(Told(child=BETTER, scores={}, cost=8.0)) == ROOT
