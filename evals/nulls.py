@@ -24,7 +24,7 @@ def main(
     verdicts: int = 20_000,
     rollouts: int = 600,
     processes: int = 2,
-    out: Path = Path("evals/results/nulls.jsonl"),
+    out: Path = Path("build/evals/nulls.jsonl"),
 ) -> None:
     """Print how often each null was called an improvement."""
     trials = [

@@ -22,7 +22,7 @@ CONFIDENCE = 0.95
 
 
 def main(
-    seeds: int = 10, rollouts: int = 600, processes: int = 2, out: Path = Path("evals/results/worlds.jsonl")
+    seeds: int = 10, rollouts: int = 600, processes: int = 2, out: Path = Path("build/evals/worlds.jsonl")
 ) -> None:
     """Run what `out` does not have yet and print the table."""
     trials = [
