@@ -35,7 +35,7 @@ from socratune.memory.records import (
 )
 from socratune.tools.guard import Guard
 from socratune.tools.journal import Journal
-from socratune.tools.search.greedy import Greedy
+from socratune.tools.search.policies import SEARCHES
 from socratune.tools.search.policy import SearchPolicy, Told, replay
 
 MOST_TRIED = 8
@@ -86,15 +86,14 @@ class SearchDeps:
         """Train rows by id."""
         return {example.id: example for example in self.train}
 
-    @property
-    def attempt(self) -> int:
-        """How often the run was paused: a repeated proposal then gets new answers."""
-        return len(self.ledger.events("paused"))
+    def attempt(self, number: int) -> int:
+        """Return how many proposals before this round could not be read: a question asked again gets a new answer."""
+        return sum(event.body["failed"] for event in self.ledger.events("proposal") if event.body["round"] < number)
 
     def policy(self) -> SearchPolicy:
         """Build the search policy from the ledger's history."""
         told = [self._told(event.body) for event in self.ledger.events("told")]
-        return replay(Greedy(root=self.root, operator=self.recipe.proposer), told)
+        return replay(SEARCHES[self.recipe.search](self.root, self.recipe.proposer), told)
 
     def _told(self, body: Mapping[str, Any]) -> Told:
         """Return what came of a move, with all dev rows that its child has seen by now."""
@@ -108,9 +107,9 @@ class SearchDeps:
 
     def tried(self) -> tuple[Attempt, ...]:
         """Return the edits that were tested, the latest last."""
-        judged = [event.body for event in self.ledger.events("judged") if event.body["rules"]]
+        judged = [event.body for event in self.ledger.events("judged") if event.body["content"]["rules"]]
         return tuple(
-            Attempt(candidate=self.ledger.candidate(CandidateId(body["child"])), outcome=body["outcome"])
+            Attempt(candidate=self.ledger.candidate(CandidateId(body["child"])), outcome=outcome_of(body))
             for body in judged[-MOST_TRIED:]
         )
 
@@ -153,6 +152,14 @@ class OptimizeDeps:
     """The run's checkpointer, which the search is given too; None for a run that is not to be resumed."""
     seal: Any
     """Called with the test rows' fingerprints before the first of them is sent."""
+
+
+def outcome_of(body: Mapping[str, Any]) -> str:
+    """Return in words what came of a child, from the event that judged it."""
+    if body["accepted"]:
+        return f"accepted, gain {body['gain']:+.2f}"
+    why = body["content"]["why"]
+    return f"{body['outcome']}: {why}" if why else str(body["outcome"])
 
 
 def scored(rollouts: Sequence[Rollout]) -> dict[ExampleId, float]:

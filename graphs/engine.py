@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from socratune.agents.critic import Critic, QuestionCritic
@@ -23,11 +23,11 @@ from socratune.graphs.result import Result, result_of
 from socratune.memory.errors import BadInput
 from socratune.memory.ledger import Ledger, Spent
 from socratune.memory.lessons import Lessons
-from socratune.memory.records import Candidate, Example, Role, Task, digest
-from socratune.memory.runs import Home, RunFolder
+from socratune.memory.records import Candidate, Example, Prompt, Role, Task, digest
+from socratune.memory.runs import Home, RunFolder, write_once
 from socratune.tools.allotment import Allotment, allot
 from socratune.tools.caller import Caller, Line
-from socratune.tools.guard import Guard
+from socratune.tools.guard import Guard, longest_prompt
 from socratune.tools.journal import Journal, Listener
 from socratune.tools.logs import run_log
 from socratune.tools.metrics import metric_named
@@ -36,7 +36,7 @@ from socratune.tools.purse import Purse
 from socratune.tools.splits import Splits, data_notes, ordered, split
 
 OPTIMIZER_TOKENS = 2_000
-"""Longest reply of an agent."""
+"""Longest reply of an agent that does not write a whole prompt."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,7 +160,10 @@ def _begin(order: Order, ledger: Ledger, home: Home, lessons: Lessons) -> dict[s
 def _first_settings(order: Order, splits: Splits, lessons: Lessons) -> dict[str, Any]:
     allotment = allot(order.task.budget, splits)
     seed = order.settings.seed
-    tested = ordered(splits.test, seed=seed, purpose="test")[: allotment.test_rows]
+    # Rows that no run has tested on come first: a second look at the same rows is weaker evidence.
+    before = lessons.sealed_groups()
+    fresh_first = sorted(ordered(splits.test, seed=seed, purpose="test"), key=lambda row: row.group in before)
+    tested = fresh_first[: allotment.test_rows]
     rows = {
         "train": [row.id for row in ordered(splits.train, seed=seed, purpose="train")],
         "dev": [row.id for row in ordered(splits.dev, seed=seed, purpose="dev")],
@@ -172,13 +175,19 @@ def _first_settings(order: Order, splits: Splits, lessons: Lessons) -> dict[str,
         "recipe": order.task.recipe,
         "rows": rows,
         "sizes": {"train": len(splits.train), "dev": len(splits.dev), "test": len(splits.test)},
-        "warnings": [*splits.notes, *data_notes(order.examples)],
+        "warnings": [*splits.notes, *data_notes(order.examples), *_again(tested, before)],
         "memory_as_of": lessons.latest(),
         "held": {phase: asdict(budget) for phase, budget in allotment.held.items()},
         "test_rows": allotment.test_rows,
         "task": asdict(order.task),
         "settings": asdict(order.settings),
     }
+
+
+def _again(tested: Sequence[Example], before: frozenset[str]) -> list[str]:
+    count = sum(row.group in before for row in tested)
+    said = f"{count} of {len(tested)} test rows were tested on by an earlier run: only fresh rows make a proof certain."
+    return [said] if count else []
 
 
 def _rows(order: Order, settings: Mapping[str, Any], name: str) -> tuple[Example, ...]:
@@ -202,11 +211,7 @@ def _caller(order: Order, ledger: Ledger, folder: RunFolder, settings: Mapping[s
 
 
 def _secret(folder: RunFolder) -> bytes:
-    file = folder.path / "secret"
-    if not file.exists():
-        file.touch(mode=0o600)
-        file.write_bytes(secrets.token_bytes(16))
-    return file.read_bytes()
+    return bytes.fromhex(write_once(folder.path / "secret", secrets.token_hex(16)))
 
 
 def _search_deps(
@@ -223,7 +228,7 @@ def _search_deps(
         train=train,
         dev=_rows(order, settings, "dev"),
         evaluator=Evaluator(line=target, metric=metric, ledger=ledger),
-        agents=agents_of(Line(caller=caller, role="optimizer", max_tokens=OPTIMIZER_TOKENS)),
+        agents=agents_of(Line(caller=caller, role="optimizer", max_tokens=OPTIMIZER_TOKENS), task.prompt),
         guard=Guard.build(seed=task.prompt, variables=task.variables, constraints=task.constraints, train=train),
         ledger=ledger,
         journal=journal,
@@ -232,12 +237,13 @@ def _search_deps(
     )
 
 
-def agents_of(line: Line) -> Agents:
-    """Return the agents, each with its instructions, all speaking over one line."""
+def agents_of(line: Line, seed: Prompt) -> Agents:
+    """Return the agents, each with its instructions; the rewriter may answer with the longest prompt allowed."""
+    longest = replace(line, max_tokens=line.max_tokens + 2 * longest_prompt(seed))
     return Agents(
         planner=Planner(line=line, instructions=AgentPrompt.load("planner")),
         critic=Critic(line=line, instructions=AgentPrompt.load("critic")),
         question_critic=QuestionCritic(line=line, instructions=AgentPrompt.load("judge_question")),
         teacher=Teacher(line=line, instructions=AgentPrompt.load("teacher")),
-        rewriter=Rewriter(line=line, instructions=AgentPrompt.load("rewriter")),
+        rewriter=Rewriter(line=longest, instructions=AgentPrompt.load("rewriter")),
     )

@@ -25,7 +25,7 @@ def learn(ledger: Ledger, lessons: Lessons, task: Task) -> None:
 def _taught(ledger: Ledger, task: Task) -> Iterator[Lesson]:
     for event in ledger.events("judged"):
         if event.body["accepted"]:
-            for rule in event.body["rules"]:
+            for rule in event.body["content"]["rules"]:
                 yield _lesson("lesson", rule, task, ledger.run, event.key, event.body["gain"])
     for event in ledger.events("leader"):
         prompt = ledger.candidate(CandidateId(event.body["leader"])).prompt

@@ -28,6 +28,7 @@ FEW_FAILURES = 3
 BLOCK = 12
 """Train rows run at a time while failures are collected."""
 
+PROPOSERS = {"socratic": socratic.propose}
 _PLAN = TypeAdapter(Plan)
 _MOVE = TypeAdapter(Move)
 _MOVES = TypeAdapter(list[Move])
@@ -104,10 +105,12 @@ async def _ranked(
     recalled = await deps.recall(f"{deps.task.goal}\n{groups[0].signature}", key=f"plan {number}")
     brief = Brief(goal=deps.task.goal, prompt=leader.prompt, recalled=recalled, tried=deps.tried())
     try:
-        return await deps.agents.planner.plan(brief, groups, failures, attempt=deps.attempt)
+        ranked = await deps.agents.planner.plan(brief, groups, failures, attempt=deps.attempt(number))
     except (MalformedReply, CallFailed) as error:
         await deps.journal.record("planner_failed", str(number), {"error": type(error).__name__})
-        return _by_size(groups)
+        ranked = ()
+    # One reply does not end a search: what the planner leaves out, or names wrongly, is still tried by size.
+    return ranked or _by_size(groups)
 
 
 def _by_size(groups: Sequence[Cluster]) -> tuple[SubGoal, ...]:
@@ -174,10 +177,12 @@ async def propose(state: ProposeState, runtime: Runtime[SearchDeps]) -> SearchSt
 async def _propose(assignment: Assignment, deps: SearchDeps) -> Event:
     child, failed = None, ""
     try:
-        child = await socratic.propose(assignment, deps)
+        child = await PROPOSERS[assignment.move.operator](assignment, deps)
     except (MalformedReply, CallFailed) as error:
         failed = str(error)[:300]
+    if child is not None and child.id in (deps.root, *child.parents):
+        child = None  # the rewriter gave the prompt back unchanged, or went back to the user's own
     if child is not None:
         await deps.ledger.add_candidate(child)
-    facts = {"round": assignment.round, "child": child.id if child else None, "failed": failed}
-    return await deps.journal.record("proposal", assignment.key, facts)
+    facts = {"round": assignment.round, "child": child.id if child else None, "failed": bool(failed)}
+    return await deps.journal.record("proposal", assignment.key, facts, {"cause": failed} if failed else None)

@@ -14,10 +14,8 @@ RECIPES = {
             name="auto",
             proposer="socratic",
             search="greedy",
-            feedback="metric and critique",
             moves=1,
             patience=5,
-            source="socratune",
         ),
     )
 }

@@ -7,7 +7,7 @@ node of this one it would be handed this one's context, test rows included.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any, Literal, TypedDict, cast
 
 from langgraph.runtime import Runtime
@@ -28,6 +28,8 @@ NOISE_ROWS = 8
 NOISE_REPEATS = 3
 BASELINE_MARGIN = 1.4
 """Paired gain of a baseline that goes on: two rows of eight won and none lost."""
+MOST_MISSING = 0.02
+"""Share of test rows that the finalist may leave unanswered beyond the seed and still be called an improvement."""
 FINALISTS = 3
 TEST_BLOCK = 10
 """Rows a side that are tested before the other side's same rows."""
@@ -77,11 +79,13 @@ async def _racing_baselines(deps: SearchDeps, seed: Candidate, rows: Sequence[Ex
     before = scored(await deps.evaluator.score(seed, rows, phase="preflight"))
     running = []
     for baseline in baselines(seed, deps.train):
+        if deps.guard.violations(baseline.prompt, parent=seed.prompt, known=[]):
+            continue
         after = scored(await deps.evaluator.score(baseline, rows, phase="preflight"))
         ahead = gates.passes(differences(after, before), BASELINE_MARGIN)
         facts = {"operator": baseline.operator, "rows": len(rows), "goes_on": ahead}
         await deps.journal.record("baseline", baseline.id, facts)
-        if ahead and not deps.guard.violations(baseline.prompt, parent=seed.prompt, known=[]):
+        if ahead:
             await deps.ledger.add_candidate(baseline)
             running.append(baseline)
     return running
@@ -154,6 +158,9 @@ async def test(state: OptimizeState, runtime: Runtime[OptimizeDeps]) -> Optimize
         await deps.journal.record("test_cut", "", {"cap": error.cap})
     shared = [example.id for example in rows if example.id in old and example.id in new]
     verdict = compare([old[row] for row in shared], [new[row] for row in shared])
+    if verdict.status == "improved" and len(old) - len(new) > MOST_MISSING * len(rows):
+        # A prompt that gets no answer on its hard rows has not shown that it is better on them.
+        verdict = replace(verdict, status="promising")
     means = {
         name: sum(side[row] for row in shared) / max(1, len(shared)) for name, side in (("seed", old), ("best", new))
     }

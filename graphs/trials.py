@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import takewhile
-from typing import Any, Literal
+from typing import Literal
 
 from langgraph.runtime import Runtime
 from langgraph.types import Overwrite
@@ -19,6 +19,8 @@ from socratune.tools.search.policy import gain
 from socratune.tools.tokens import estimate
 
 RACE_BLOCK = 16
+MOST_SILENT = 0.125
+"""Share of rows that a child may leave unanswered beyond its parent; a single row may always be an accident."""
 FIX_CHECK = 8
 """Failures on which an edit must show an effect before it sees dev rows."""
 STRAIGHT_FAILURES = 5
@@ -28,7 +30,7 @@ STRAIGHT_FAILURES = 5
 async def lint(state: SearchState, runtime: Runtime[SearchDeps]) -> SearchState:
     """Refuse damaged children before a cent is spent on them; pause when no proposal can be read any more."""
     deps = runtime.context
-    await _pause_if_unreadable(deps)
+    await _pause_if_unreadable(deps, state["round"])
     tried = {event.body["child"] for event in _judged_before(deps, state["round"])} | {deps.root}
     known = [candidate_of(deps, each).prompt for each in sorted(tried)]
     clean: list[str] = []
@@ -39,9 +41,7 @@ async def lint(state: SearchState, runtime: Runtime[SearchDeps]) -> SearchState:
             clean.append(child.id)
             known.append(child.prompt)
             continue
-        await deps.journal.record(
-            "judged", f"{state['round']} {child.id}", _judgement(child, f"refused: {'; '.join(broken)}", gain=0.0)
-        )
+        await _judge(deps, child, state["round"], "refused", why="; ".join(broken))
     return {"children": Overwrite(clean)}  # type: ignore[typeddict-item]  # as above
 
 
@@ -51,14 +51,14 @@ def _judged_before(deps: SearchDeps, number: int) -> Iterator[Event]:
     return (event for event in events if event.kind == "judged")
 
 
-async def _pause_if_unreadable(deps: SearchDeps) -> None:
+async def _pause_if_unreadable(deps: SearchDeps, number: int) -> None:
     straight = 0
     for event in deps.ledger.events("proposal", "paused"):
         straight = straight + 1 if event.kind == "proposal" and event.body["failed"] else 0
     if straight < STRAIGHT_FAILURES:
         return
-    cause = deps.ledger.events("proposal")[-1].body["failed"]
-    await deps.journal.record("paused", str(deps.attempt + 1), {"cause": cause})
+    cause = deps.ledger.events("proposal")[-1].body["content"]["cause"]
+    await deps.journal.record("paused", str(number), {"round": number, "proposals": straight}, {"cause": cause})
     raise Paused(f"{straight} proposals in a row failed; the last: {cause}")
 
 
@@ -79,6 +79,9 @@ async def _passes_gate(deps: SearchDeps, child_id: str, number: int) -> bool:
         old = scored(await deps.evaluator.score(parent, rows, phase="search"))
         new = scored(await deps.evaluator.score(child, rows, phase="search"))
         gained, moved = gain(new, old), differences(new, old)
+        if len(old) - len(new) > max(1, MOST_SILENT * size):
+            outcome = f"gave no answer on {len(old) - len(new)} of {len(old)} rows"
+            break
         # Rows on which nothing moved say nothing of an edit that mended a failure: a rare rule needs more of them.
         if not gates.passes(moved, margin) and (any(moved) or size == whole):
             outcome = f"rejected after {size} rows"
@@ -86,7 +89,7 @@ async def _passes_gate(deps: SearchDeps, child_id: str, number: int) -> bool:
         if gates.settled(moved):
             break
     if outcome:
-        await deps.journal.record("judged", f"{number} {child_id}", _judgement(child, outcome, gain=gained))
+        await _judge(deps, child, number, outcome, gain=gained)
     return not outcome
 
 
@@ -96,10 +99,12 @@ async def _fix_check(deps: SearchDeps, child: Candidate) -> str:
     An accepted child needs these rows in the next round anyway, so the check costs nothing when it is passed.
     """
     rows = [deps.train_by_id[row] for row in child.evidence[:FIX_CHECK]]
+    if not rows:
+        return ""
     mended = scored(await deps.evaluator.score(child, rows, phase="search"))
     known = deps.ledger.rollouts(child.parents[0])
     before = scored([known[row.id] for row in rows if row.id in known])
-    return "mended none of its failures" if mended and sum(differences(mended, before)) <= 0 else ""
+    return "mended none of its failures" if sum(differences(mended, before)) <= 0 else ""
 
 
 async def race(state: SearchState, runtime: Runtime[SearchDeps]) -> SearchState:
@@ -123,8 +128,7 @@ async def race(state: SearchState, runtime: Runtime[SearchDeps]) -> SearchState:
     accepted = [] if winner.id == leader.id else [winner.id]
     for child in state["children"]:
         if child not in accepted:
-            record = _judgement(candidate_of(deps, child), "passed the gate, lost the race", gain=0.0)
-            await deps.journal.record("judged", f"{state['round']} {child}", record)
+            await _judge(deps, candidate_of(deps, child), state["round"], "passed the gate, lost the race")
     return {"children": Overwrite(accepted)}  # type: ignore[typeddict-item]  # as above
 
 
@@ -160,8 +164,7 @@ async def curate(state: SearchState, runtime: Runtime[SearchDeps]) -> SearchStat
         return {"stale": state["stale"] + _was_tried(deps, number)}
     child = candidate_of(deps, accepted)
     gained = gain(deps.dev_scores(child.id), deps.dev_scores(child.parents[0]))
-    verdict = _judgement(child, f"accepted, gain {gained:+.2f}", gain=gained)
-    await deps.journal.record("judged", f"{number} {child.id}", verdict)
+    await _judge(deps, child, number, "accepted", gain=gained)
     facts = {"leader": child.id, "round": number, "gain": gained, "operator": child.operator}
     await deps.journal.record("leader", str(number), facts, {"reason": child.reason})
     return {"leader": child.id, "stale": 0}
@@ -182,16 +185,12 @@ async def _tell(deps: SearchDeps, number: int, accepted: str | None) -> None:
         await deps.journal.record("told", f"{number}.{index}", {**told, "cost": cost})
 
 
-def _judgement(child: Candidate, outcome: str, *, gain: float) -> dict[str, Any]:
-    accepted = outcome.startswith("accepted")
-    return {
-        "child": child.id,
-        "outcome": outcome,
-        "accepted": accepted,
-        "gain": gain,
-        "rules": list(child.lessons),
-        "round": child.round,
-    }
+async def _judge(
+    deps: SearchDeps, child: Candidate, number: int, outcome: str, *, gain: float = 0.0, why: str = ""
+) -> None:
+    """Record what came of a child. Its rules and what the guard quotes are content: they may hold a row's words."""
+    facts = {"child": child.id, "outcome": outcome, "accepted": outcome == "accepted", "gain": gain, "round": number}
+    await deps.journal.record("judged", f"{number} {child.id}", facts, {"rules": list(child.lessons), "why": why})
 
 
 def route(state: SearchState, runtime: Runtime[SearchDeps]) -> Literal["plan", "finish"]:

@@ -183,6 +183,12 @@ class Ledger:
         row = found[0]
         return PaidReply(text=row.reply, tokens_in=row.tokens_in, tokens_out=row.tokens_out, usd=row.usd)
 
+    def cut(self, key: str) -> str | None:
+        """Return why the answer to this call did not count, when one came and was billed."""
+        same = (calls.c.run == self.run, calls.c.key == key, calls.c.state == "cut")
+        found = self._read(sa.select(calls.c.error).where(*same).limit(1))
+        return str(found[0].error) if found else None
+
     def spent(self, *, state: str = "completed") -> dict[Role, Spent]:
         """Return what the calls in `state` used, by role; calls that were sent and never settled cost their reserve.
 

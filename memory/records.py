@@ -16,7 +16,6 @@ CandidateId = NewType("CandidateId", str)
 ExampleId = NewType("ExampleId", str)
 
 Role = Literal["target", "optimizer", "judge"]
-Split = Literal["train", "dev", "test"]
 Status = Literal["improved", "promising", "no_improvement", "paused", "failed", "interrupted"]
 
 
@@ -260,15 +259,10 @@ class Recipe:
     name: str
     proposer: str
     search: str
-    feedback: str
     moves: int
     """Children proposed in a round."""
     patience: int
     """Rounds without an accepted child before the search stops."""
-    source: str
-    """The paper, as an arXiv number, or `socratune`."""
-    differs: str = ""
-    """How our reading departs from the released code."""
 
 
 def as_json(value: object) -> str:

@@ -6,6 +6,7 @@ operating system frees when the owner dies, and the ledger's fencing number, whi
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import secrets
@@ -118,10 +119,7 @@ class Home:
     def salt(self) -> str:
         """Return the project's salt, made at first use: with it, a row's split never changes."""
         self.prepare()
-        file = self.path / "salt"
-        if not file.exists():
-            file.write_text(secrets.token_hex(8) + "\n")
-        return file.read_text().strip()
+        return write_once(self.path / "salt", secrets.token_hex(8))
 
     def new_run(self, name: str) -> RunFolder:
         """Make the folder of a new run, named after the task and the time."""
@@ -157,3 +155,18 @@ class Home:
 
 def _holder(note: Path) -> str:
     return note.read_text() if note.exists() else "another process"
+
+
+def write_once(file: Path, text: str) -> str:
+    """Write a small file, readable by its owner alone, unless it is there; return what it holds.
+
+    Whole or not at all: of two processes that start together, both read what the first one wrote.
+    """
+    if not file.exists():
+        draft = file.with_name(f"{file.name}.{secrets.token_hex(4)}")
+        draft.touch(mode=0o600)
+        draft.write_text(f"{text}\n")
+        with contextlib.suppress(FileExistsError):
+            os.link(draft, file)
+        draft.unlink()
+    return file.read_text().strip()

@@ -78,6 +78,8 @@ class Caller:
         if paid is not None:
             self.cached += 1
             return paid
+        if (cut := self._ledger.cut(key)) is not None:
+            raise FinalFailure(self._models[role].name, cut)  # it was paid for once, and would be cut again
         task = self._flying.get(key)
         if task is None:
             task = self._flying[key] = asyncio.create_task(self._pay(role, request, key, phase))
@@ -92,6 +94,9 @@ class Caller:
 
     async def _pay(self, role: Role, request: Request, key: str, phase: Phase) -> PaidReply:
         model = self._models[role]
+        # The target is sent the row as it is: what looks like a mark there is the row's own.
+        if role != "target":
+            request = replace(request, messages=seal(request.messages, self._secret))
         worst = _worst_case(role, request, model.price)
         await self.purse.admit(phase, worst)
         spent = Spent()
@@ -121,7 +126,7 @@ class Caller:
                 raise Paused(f"{STRAIGHT_FAILURES} calls in a row gave no answer")
             row = await self._ledger.begin_call(start)
             try:
-                paid = _paid(model, await self._send(model, request, start.role))
+                paid = _paid(model, await _send(model, request))
             except CallFailed as error:
                 await self._ledger.fail_call(row, error.reason, billed=_billed(error))
                 self._failed(error, throttle)
@@ -131,19 +136,23 @@ class Caller:
             self._straight_failures = 0
             return paid
 
-    async def _send(self, model: LanguageModel, request: Request, role: Role) -> Reply:
-        # The target is sent the row as it is: what looks like a mark there is the row's own.
-        sealed = request if role == "target" else replace(request, messages=seal(request.messages, self._secret))
-        try:
-            async with asyncio.timeout(SLOWEST_CALL):
-                return await model.complete(sealed)
-        except TimeoutError as error:
-            raise TransientFailure(model.name, f"no answer within {SLOWEST_CALL:.0f} s") from error
-
     def _failed(self, error: CallFailed, throttle: Throttle) -> None:
-        self._straight_failures += 1
+        # Answers that are cut are the prompt's doing, not the provider's.
+        self._straight_failures += not isinstance(error, _CutAnswer)
         if isinstance(error, TransientFailure):
             throttle.refused(error.retry_after or 0.0)
+
+
+async def _send(model: LanguageModel, request: Request) -> Reply:
+    try:
+        async with asyncio.timeout(SLOWEST_CALL):
+            return await model.complete(request)
+    except CallFailed:
+        raise
+    except TimeoutError as error:
+        raise TransientFailure(model.name, f"no answer within {SLOWEST_CALL:.0f} s") from error
+    except Exception as error:  # models are other people's code: one bad call must not end a run
+        raise FinalFailure(model.name, f"{type(error).__name__} in the model's own code") from error
 
 
 def _pause_before_retry(error: Exception) -> bool | float:

@@ -102,7 +102,9 @@ def _example(row: Row, name: ExampleId, inputs: Sequence[str], expected: str) ->
     if not row.values[expected].strip():
         raise BadInput(f"column {expected!r} is empty", place=row.place, cure="write the answer or remove the row")
     values = {column: row.values[column] for column in inputs}
-    return Example(id=name, inputs=values, expected=row.values[expected], group=group_of(tuple(values.values())))
+    return Example(
+        id=name, inputs=values, expected=row.values[expected], group=group_of([values[name] for name in sorted(values)])
+    )
 
 
 def _listing(names: Mapping[str, str]) -> str:

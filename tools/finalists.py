@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 
 from socratune.memory.records import Candidate, CandidateId, ExampleId
+from socratune.tools.gate import GATE_STAGES
 from socratune.tools.statistics import advantage
 from socratune.tools.tokens import estimate
 
@@ -28,5 +28,7 @@ def choose_finalist(accepted: Sequence[Candidate], scores: Scores, *, root: Cand
 
 
 def _lower_bound(child: Mapping[ExampleId, float], parent: Mapping[ExampleId, float]) -> float:
-    mean, error = advantage([child[row] - parent[row] for row in child if row in parent])
-    return mean - error if math.isfinite(error) else 0.0
+    gains = [child[row] - parent[row] for row in child if row in parent]
+    mean, error = advantage(gains)
+    # A handful of rows that all went one way would have no error at all: they prove nothing either way.
+    return mean - error if len(gains) >= GATE_STAGES[0][0] else min(mean, 0.0)

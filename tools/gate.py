@@ -46,9 +46,9 @@ def settled(differences: Sequence[float]) -> bool:
 
 
 def beaten(differences_leader_minus_other: Sequence[float]) -> bool:
-    """Say whether the leader is so far ahead that the other need not see more rows; never on fewer than two.
+    """Say whether the leader is so far ahead that the other need not see more rows; never on fewer than eight.
 
     Racing as in CAPO (arXiv 2504.16005), with a normal bound on the paired differences.
     """
     mean, error = advantage(differences_leader_minus_other)
-    return mean > RACE_Z * error
+    return len(differences_leader_minus_other) >= GATE_STAGES[0][0] and mean > RACE_Z * error

@@ -31,10 +31,15 @@ _JOINER = re.compile("(?<=[^\\x00-\\x7f\u200c\u200d])[\u200c\u200d](?=[^\\x00-\\
 _BLANKS = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0\ufe00-\ufe0d\U000e0100-\U000e01ef]")
 
 
+def longest_prompt(seed: Prompt) -> int:
+    """Return the longest that the instructions of any candidate may be, in estimated tokens."""
+    return max(4 * tokens.estimate(seed.instructions), 800)
+
+
 def length_limit(parent: Prompt, *, seed: Prompt, constraints: Constraints) -> int:
     """Return the longest a child's instructions may be, in estimated tokens."""
-    before, first = tokens.estimate(parent.instructions), tokens.estimate(seed.instructions)
-    limit = min(max(before * 3 // 2, before + 150), max(4 * first, 800))
+    before = tokens.estimate(parent.instructions)
+    limit = min(max(before * 3 // 2, before + 150), longest_prompt(seed))
     return limit if constraints.max_tokens is None else min(limit, constraints.max_tokens)
 
 

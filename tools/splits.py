@@ -51,17 +51,18 @@ def split(examples: Sequence[Example], *, salt: str, sealed: frozenset[str] = fr
     count as one, and what earlier tests hold counts as test. Raises `BadInput` when too few rows are left.
     """
     groups = _groups(examples)
-    tested = sorted(groups.keys() & sealed)
-    line = _line({name: rows for name, rows in groups.items() if name not in sealed}, salt=salt)
-    _refuse_too_few(len(groups), len(line))
+    tested = groups.keys() & sealed
+    # Those tested before come first, where the test is cut; the others keep their order, and so their side.
+    line = sorted(_line(groups, salt=salt), key=lambda name: name not in tested)
+    _refuse_too_few(len(groups), len(line) - len(tested))
     train_size, dev_size, test_size = _sizes(len(groups))
-    test_size = max(0, test_size - len(tested))
+    test_size = max(test_size, len(tested))
     searched = len(line) - test_size
     shared = searched < APART // 2 or not train_size
     searched = searched if shared else min(searched, train_size + dev_size)
     aside = len(line) - test_size - searched
     end = len(line) if shared else test_size + round(searched * dev_size / (train_size + dev_size))
-    sides = line[end : test_size + searched], line[test_size:end], [*line[:test_size], *tested]
+    sides = line[end : test_size + searched], line[test_size:end], line[:test_size]
     train, dev, test = (_in_order(row for name in side for row in groups[name]) for side in sides)
     notes = _plan_notes(len(dev), len(tested), aside, shared=shared)
     return Splits(train=dev if shared else train, dev=dev, test=test, shared=shared, notes=notes)

@@ -51,7 +51,7 @@ async def propose(assignment: Assignment, deps: SearchDeps) -> Candidate | None:
             brief=Brief(goal=deps.task.goal, prompt=parent.prompt, recalled=recalled, tried=deps.tried()),
             steps=steps,
             limits=_limits(deps, parent),
-            attempt=deps.attempt,
+            attempt=deps.attempt(assignment.round),
             journal=deps.journal,
             key=assignment.key,
         )

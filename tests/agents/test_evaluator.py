@@ -47,14 +47,14 @@ async def test_a_failed_call_is_a_missing_reward_and_never_a_zero(ledger: Ledger
     assert (done[3].feedback, done[3].output) == ("expected 'yes', got 'no'", "no")
 
 
-async def test_only_what_failed_is_run_again(ledger: Ledger) -> None:
+async def test_only_what_failed_is_run_again_and_not_what_was_billed_and_cut(ledger: Ledger) -> None:
     provider = Provider(answer=answer)
     scorer = evaluator(ledger, provider)
     await scorer.score(SEED, ROWS, phase="search")
     provider.answer = lambda _: "yes"
     again = await scorer.score(SEED, ROWS, phase="search")
-    assert [each.reward for each in again] == [1.0, 1.0, 1.0, 0.0, 1.0, 1.0]
-    assert len(provider.requests) == len(ROWS) + 2
+    assert [each.reward for each in again] == [1.0, 1.0, None, 0.0, 1.0, 1.0]
+    assert len(provider.requests) == len(ROWS) + 1
 
 
 async def test_an_answer_that_cannot_be_read_is_a_zero_that_says_so(ledger: Ledger) -> None:

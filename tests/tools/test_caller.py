@@ -303,8 +303,8 @@ async def test_a_line_asks_in_its_role_with_its_limit(ledger: Ledger) -> None:
     assert list(ledger.spent()) == ["optimizer"]
 
 
-async def test_a_defect_of_an_adapter_is_not_taken_for_an_answer_and_leaves_its_reserve(ledger: Ledger) -> None:
+async def test_a_defect_of_an_adapter_is_a_failed_call_and_no_answer(ledger: Ledger) -> None:
     caller = caller_of(ledger, Provider(answer=said(ZeroDivisionError())), budget=Budget(calls=1))
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(FinalFailure, match="ZeroDivisionError"):
         await caller.call("target", request(), phase="search")
-    assert states(ledger) == ["sent"]  # counted as lost: nobody knows whether it was billed
+    assert states(ledger) == ["failed"]

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from socratune.memory.records import CandidateId, ExampleId
-from socratune.tools.search.policy import Move, Told, gain
+from socratune.memory.records import CandidateId
+from socratune.tools.search.policy import Move, Told
 
 
 class Greedy:
@@ -18,7 +16,6 @@ class Greedy:
     def __init__(self, *, root: CandidateId, operator: str) -> None:
         self._operator = operator
         self._leader = root
-        self._scores: Mapping[ExampleId, float] = {}
         self._failed = 0
         """Moves in a row that brought nothing."""
 
@@ -28,9 +25,9 @@ class Greedy:
         return [Move(operator=self._operator, parents=(self._leader,), focus=each) for each in dict.fromkeys(shares)]
 
     def tell(self, told: Told) -> None:
-        """Take a better child as the leader; ties stay with the one there is."""
-        if told.child is not None and told.scores and (not self._scores or gain(told.scores, self._scores) > 0):
-            self._leader, self._scores, self._failed = told.child, told.scores, 0
+        """Follow the gate: a child that comes with scores was accepted and leads from now on."""
+        if told.child is not None and told.scores:
+            self._leader, self._failed = told.child, 0
         else:
             self._failed += 1
 
