@@ -1,4 +1,7 @@
-"""Outcomes on disk: one JSON line a trial, so that a suite that was stopped goes on where it was."""
+"""Outcomes on disk: one JSON line a trial, so that a suite that was stopped goes on where it was.
+
+A line counts only for the code that it was measured with.
+"""
 
 from __future__ import annotations
 
@@ -6,22 +9,37 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 
 from pydantic import TypeAdapter
 from rich.console import Console
 
 from socratune.evals.arms import Outcome, Trial
+from socratune.memory.records import digest
 
 CAVEAT = (
     "The model is simulated: these numbers show that the mechanism works, never that a method is good on real models."
 )
+MEASURED = ("memory", "tools", "agents", "graphs", "evals")
 _OUTCOME = TypeAdapter(Outcome)
 
 
+@cache
+def code() -> str:
+    """Return a hash of everything that an outcome depends on: the five folders, worlds and prompts included."""
+    root = Path(__file__).parent.parent
+    every = (file for folder in MEASURED for file in (root / folder).rglob("*"))
+    files = sorted(file for file in every if file.suffix in {".py", ".md", ".yaml", ".csv"})
+    return digest([[str(file.relative_to(root)), file.read_text("utf-8")] for file in files])
+
+
 def read(file: Path) -> list[Outcome]:
-    """Return the outcomes in a file; none when there is no file."""
-    return [_OUTCOME.validate_json(line) for line in file.read_text("utf-8").splitlines()] if file.exists() else []
+    """Return the outcomes in a file that were measured with the code as it is; none when there is no file."""
+    lines = file.read_text("utf-8").splitlines() if file.exists() else []
+    written = [json.loads(line) for line in lines]
+    now = code()
+    return [_OUTCOME.validate_python(each["outcome"]) for each in written if each["code"] == now]
 
 
 def complete(trials: Iterable[Trial], file: Path, *, run: Callable[[Trial], Outcome], processes: int) -> list[Outcome]:
@@ -38,7 +56,7 @@ def complete(trials: Iterable[Trial], file: Path, *, run: Callable[[Trial], Outc
 def _append(outcome: Outcome, file: Path) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("a", encoding="utf-8") as lines:
-        lines.write(json.dumps(asdict(outcome)) + "\n")
+        lines.write(json.dumps({"code": code(), "outcome": asdict(outcome)}) + "\n")
 
 
 def console() -> Console:
