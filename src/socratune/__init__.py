@@ -56,12 +56,15 @@ def __dir__() -> list[str]:
     return sorted(__all__)
 
 
+_LINKS = ("agents", "evals", "graphs", "memory", "tools")
+
+
 def _check_links(folder: Path) -> None:
     """Raise `ImportError` when the links to the folders were checked out as plain files."""
-    plain = [link.name for link in folder.glob("*") if link.name in ("agents", "graphs", "memory") and link.is_file()]
+    plain = [name for name in _LINKS if (folder / name).is_file()]
     if plain:
         raise ImportError(
-            f"{folder / sorted(plain)[0]} is a plain file and should be a link: this checkout was made without "
+            f"{folder / plain[0]} is a plain file and should be a link: this checkout was made without "
             "symbolic links; run `git config core.symlinks true && git checkout -- src`, or install the package"
         )
 

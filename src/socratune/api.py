@@ -17,7 +17,7 @@ from socratune.memory.records import Task
 from socratune.memory.runs import Home, RunFolder
 from socratune.options import home_folder
 from socratune.orders import Models, Rows, SavedOrder, order_of, read_task, rows_file
-from socratune.outcome import write_outcome
+from socratune.outcome import keep_leading, write_outcome
 from socratune.tools.journal import Listener
 from socratune.tools.task_files import LoadedTask, Overrides
 
@@ -36,11 +36,12 @@ async def aoptimize(
     `result.prompt` is a new prompt only when it is proven to be better, else your own. A task file names its rows; a
     `Task` needs them as `data`, with the answer in the column `expected` or in the only one that is no input. `models`
     by role, `target` and `optimizer`, stand in for those that the task names. `home` is `SOCRATUNE_HOME` or
-    `.socratune` when None. Raises `BadInput` before anything is called, and `Paused` for a run that can be resumed.
+    `.socratune` when None. Raises `BadInput` before anything is called, and `Paused` when
+    a run stops early; it can be resumed when it came from files alone.
     """
     chosen = settings or Settings()
     if not isinstance(task, Task):
-        return await _from_file(Path(task), data, _place(home), chosen, on_event, models)
+        return await _from_file(Path(task), data, home=_place(home), settings=chosen, on_event=on_event, models=models)
     if data is None:
         raise BadInput("a task comes with its rows", place="data", cure="give a file, or a list of mappings")
     return await _run(order_of(task, data, chosen, models), None, _place(home), on_event)
@@ -49,6 +50,7 @@ async def aoptimize(
 async def _from_file(
     task: Path,
     data: Path | Rows | None,
+    *,
     home: Home,
     settings: Settings,
     on_event: Listener | None,
@@ -106,11 +108,13 @@ async def _run(
     folder = home.new_run(order.task.name)
     if saved is not None:
         saved.save(folder)
-    watch = Watch(listeners=(on_event,) if on_event else ())
+    kept = (keep_leading(folder, loaded),) if loaded else ()
+    watch = Watch(listeners=(*kept, on_event) if on_event else kept)
     try:
         result = await carry_out(order, folder, home, watch)
     except (Paused, Interrupted) as error:
-        error.add_note(f"go on with: socratune resume {folder.id}")
+        if saved is not None:
+            error.add_note(f"go on with: socratune resume {folder.id}")
         raise
     write_outcome(folder, result, loaded)
     return result

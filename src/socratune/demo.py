@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 from socratune.memory.runs import Home
+from socratune.text import CAVEAT
 from socratune.tools.simulator.world import BUILTIN, load_world
 from socratune.tools.yaml_edits import dump
 
@@ -22,8 +23,7 @@ def lay_out(folder: Path) -> Path:
     shutil.copyfile(BUILTIN / rows, folder / rows)
     written = load_world(WORLD).task.model_dump(exclude_none=True, mode="json")
     file = Path(os.path.abspath(folder / "task.yaml"))
-    note = "# The model is simulated: this shows that the mechanism works, not that it is good on real models.\n"
-    file.write_text(note + dump({**written, "data": rows, "target": f"sim:{WORLD}"}), encoding="utf-8")
+    file.write_text(f"# {CAVEAT}\n" + dump({**written, "data": rows, "target": f"sim:{WORLD}"}), encoding="utf-8")
     home = Home(path=file.parent / ".socratune")
     home.prepare()
     (home.path / "salt").write_text(f"{SALT}\n")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import typer
@@ -14,20 +14,20 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from socratune.graphs.engine import Order, Settings
 from socratune.memory.errors import BadInput
-from socratune.memory.ledger import Ledger, Spent
-from socratune.memory.records import Budget, Verdict
+from socratune.memory.ledger import Spent
+from socratune.memory.records import Verdict
 from socratune.memory.runs import RunFolder
 from socratune.options import Manner
 from socratune.orders import SavedOrder, read_task
 from socratune.outcome import replace_text, short
 from socratune.progress import counted
-from socratune.report import CAVEAT
-from socratune.running import EXIT_CODES, Stopper, resumable, stoppable, tell
-from socratune.scoring import Scored, Side, bench, mean_interval, shared
-from socratune.text import plain
-from socratune.tools.statistics import compare, sentence
-from socratune.tools.task_files import AS_WRITTEN, LoadedTask
+from socratune.running import Stopper, agree, resumable, stoppable, tell
+from socratune.scoring import Contestant, Scored, bench, mean_interval, scores_kept, shared
+from socratune.text import CAVEAT, plain
+from socratune.tools.statistics import compare
+from socratune.tools.task_files import LoadedTask
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,36 +38,54 @@ class Evaluation:
     names: tuple[str, ...]
     scored: tuple[Scored, ...]
     """The baseline first when there are two."""
-    verdict: Verdict | None
+    comparison: Verdict | None
+    """Of two; it is no verdict, for a search may have used the rows."""
     spent: Spent
     cut: str
     """The cap that cut it short; empty when none did."""
     simulated: bool
 
     @property
-    def status(self) -> str:
-        """`scored`, or that of the comparison."""
-        return self.verdict.status if self.verdict else "scored"
-
-    @property
     def sentence(self) -> str:
         """The comparison in words; empty without one."""
-        return sentence(self.verdict, run=self.run) if self.verdict else ""
+        return compared(self.comparison) if self.comparison else ""
 
     def as_dict(self) -> dict[str, Any]:
         """Return the object that `--json` prints."""
         return {
             "schema_version": 1,
             "run": self.run,
-            "status": self.status,
+            "status": "scored",
             "scores": {name: _record(each) for name, each in zip(self.names, self.scored, strict=True)},
-            "test": asdict(self.verdict) if self.verdict else None,
+            "comparison": _difference(self.comparison) if self.comparison else None,
             "sentence": self.sentence,
             "calls": self.spent.calls,
             "tokens": {"in": self.spent.tokens_in, "out": self.spent.tokens_out},
             "usd": round(self.spent.usd, 6),
             "cut_by": self.cut or None,
         }
+
+
+def compared(found: Verdict) -> str:
+    """Put a comparison into words that claim no improvement."""
+    points = round(abs(found.difference) * 100)
+    return (
+        f"Scores {points} point{'' if points == 1 else 's'} {'lower' if found.difference < 0 else 'higher'} "
+        f"({round((1 - 2 * found.alpha) * 100)} % interval {round(found.low * 100)} to {round(found.high * 100)}) "
+        f"on {counted(found.n, 'row')}: {found.wins} fixed, {found.losses} broken. "
+        "Rows that a search has used prove nothing; `socratune test RUN --data new.csv` does."
+    )
+
+
+def _difference(found: Verdict) -> dict[str, float | int]:
+    return {
+        "rows": found.n,
+        "difference": found.difference,
+        "low": found.low,
+        "high": found.high,
+        "fixed": found.wins,
+        "broken": found.losses,
+    }
 
 
 def _record(scored: Scored) -> dict[str, float | int | list[float] | None]:
@@ -82,23 +100,23 @@ def _record(scored: Scored) -> dict[str, float | int | list[float] | None]:
 
 
 def start_evaluation(saved: SavedOrder, manner: Manner) -> None:
-    """Make a folder and score. Ends the command by raising `typer.Exit`."""
+    """Make a folder and score."""
     loaded = _tasks(saved)
+    tell(_announced(loaded), manner)
+    agree((each.task.target for each in loaded.values()), manner)
     folder = manner.place.new_run(f"{next(reversed(loaded.values())).task.name}-eval")
     saved.save(folder)
     evaluate(saved, folder, manner)
 
 
 def evaluate(saved: SavedOrder, folder: RunFolder, manner: Manner) -> None:
-    """Score, or go on with it. Ends the command by raising `typer.Exit`."""
-    loaded = _tasks(saved)
-    found = _scored(saved, loaded, folder, manner)
+    """Score, or go on with it."""
+    found = _scored(saved, folder, manner)
     replace_text(folder.result, json.dumps(found.as_dict(), indent=2) + "\n")
     if manner.json:
         typer.echo(json.dumps(found.as_dict()))
     else:
         Console(highlight=False).print(_shown(found))
-    raise typer.Exit(EXIT_CODES.get(found.status, 0))
 
 
 def _tasks(saved: SavedOrder) -> dict[str, LoadedTask]:
@@ -106,8 +124,7 @@ def _tasks(saved: SavedOrder) -> dict[str, LoadedTask]:
     mine = saved.load()
     if saved.against is None:
         return {short(saved.file): mine}
-    rows = replace(AS_WRITTEN, data=saved.overrides.data, budget=saved.overrides.budget)
-    other = read_task(saved.against, rows)
+    other = read_task(saved.against, saved.overrides)
     same = [[(row.id, row.expected) for row in task.examples] for task in (mine, other)]
     if mine.source.data.resolve() != other.source.data.resolve() or same[0] != same[1]:
         raise BadInput("the two tasks have different rows", place=str(saved.against), cure="give the same with --data")
@@ -118,48 +135,46 @@ def _tasks(saved: SavedOrder) -> dict[str, LoadedTask]:
     return {short(saved.against): other, short(saved.file): mine}
 
 
-def _scored(saved: SavedOrder, loaded: Mapping[str, LoadedTask], folder: RunFolder, manner: Manner) -> Evaluation:
-    with folder.held(), _sides(loaded, folder) as sides, resumable(folder, manner):
-        budget = saved.load().task.budget
-        spent = Spent.total(each for side in sides for each in side.ledger.spent().values())
-        table = bench(sides, budget, spent=spent, settings=saved.settings)
-        tell(_announced(sides, budget), manner)
+def _scored(saved: SavedOrder, folder: RunFolder, manner: Manner) -> Evaluation:
+    loaded = _tasks(saved)
+    again = manner.command("resume", folder.id)
+    with folder.held(), _sides(loaded, folder, saved.settings) as sides, resumable(folder, again=again):
+        table = bench(sides, loaded[short(saved.file)].task.budget, settings=saved.settings)
         stopper = Stopper(lambda line: tell(line, manner), lambda: None)
         for caller in table.callers:
             stopper.watch(caller)
         scored, cut = asyncio.run(stoppable(stopper, table.score))
-        verdict = compare(*shared(*scored)) if len(scored) == 2 else None
         return Evaluation(
             run=folder.id,
             names=tuple(loaded),
             scored=tuple(scored),
-            verdict=verdict,
+            comparison=compare(*shared(*scored)) if len(scored) == 2 else None,
             spent=table.spent,
             cut=cut,
             simulated=all(side.task.target.startswith("sim:") for side in sides),
         )
 
 
-def _announced(sides: Sequence[Side], budget: Budget) -> str:
-    rows = len(sides[0].examples)
-    calls = rows * len(sides)
-    said = f"{counted(calls, 'call')}: {counted(rows, 'row')}, {counted(len(sides), 'prompt')}"
+def _announced(loaded: Mapping[str, LoadedTask]) -> str:
+    *_, mine = loaded.values()
+    rows, budget = len(mine.examples), mine.task.budget
+    calls = rows * len(loaded)
+    said = f"{counted(calls, 'call')}: {counted(rows, 'row')}, {counted(len(loaded), 'prompt')}"
     caps = [cap for cap in (budget.rollouts, budget.calls) if cap is not None and cap < calls]
     return f"{said}; the budget allows {min(caps):,}" if caps else said
 
 
 @contextmanager
-def _sides(loaded: Mapping[str, LoadedTask], folder: RunFolder) -> Iterator[list[Side]]:
+def _sides(loaded: Mapping[str, LoadedTask], folder: RunFolder, settings: Settings) -> Iterator[list[Contestant]]:
     """Open a ledger for each side: the same prompt may be run on two models."""
-    ledgers = [Ledger.open(folder.path / f"side{number}.db", folder.id) for number in range(len(loaded))]
-    try:
-        yield [
-            Side(name=name, task=each.task, prompt=each.task.prompt, examples=each.examples, ledger=ledger)
-            for (name, each), ledger in zip(loaded.items(), ledgers, strict=True)
-        ]
-    finally:
-        for ledger in ledgers:
-            ledger.close()
+    with ExitStack() as opened:
+        sides = []
+        for number, (name, each) in enumerate(loaded.items()):
+            order = Order(task=each.task, examples=each.examples, settings=settings)
+            ledger = opened.enter_context(scores_kept(folder.path / f"side{number}.db", folder.id, order))
+            side = Contestant(name=name, task=each.task, prompt=each.task.prompt, examples=each.examples, ledger=ledger)
+            sides.append(side)
+        yield sides
 
 
 def _shown(found: Evaluation) -> RenderableType:

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from socratune.graphs.context import outcome_of
 from socratune.graphs.result import Result, Side
 from socratune.memory.ledger import Event, Ledger
-from socratune.report import CAVEAT, cost_rows, heading, trouble
-from socratune.text import fenced, plain, prompt_diff
+from socratune.report import cost_rows, heading, trouble
+from socratune.text import CAVEAT, fenced, plain, prompt_diff
 
 Body = Mapping[str, Any]
 
@@ -107,7 +108,7 @@ def _dialogues(ledger: Ledger) -> Iterator[str]:
     events = ledger.events("dialogue")
     if events:
         yield "## The dialogue"
-    outcomes = {event.body["child"]: event.body["outcome"] for event in ledger.events("judged")}
+    outcomes = {event.body["child"]: outcome_of(event.body) for event in ledger.events("judged")}
     for event in events:
         yield from _dialogue(event, outcomes)
 
@@ -139,13 +140,13 @@ def _hypothesis(found: Body) -> str:
 
 def _rejected(ledger: Ledger) -> Iterator[str]:
     lost = [event.body for event in ledger.events("judged") if not event.body["accepted"]]
-    failed = [event.body["failed"] for event in ledger.events("proposal") if event.body["failed"]]
+    failed = [event.body["content"]["cause"] for event in ledger.events("proposal") if event.body["failed"]]
     if not lost and not failed:
         return
     yield "## Edits that were not taken"
-    told = [f"{body['child']}: {body['outcome']}{_rules(body)}" for body in lost]
+    told = [f"{body['child']}: {outcome_of(body)}{_rules(body)}" for body in lost]
     yield fenced("\n".join([*told, *(f"no edit: {plain(str(cause))}" for cause in failed)]))
 
 
 def _rules(body: Body) -> str:
-    return "".join(f"\n    {rule}" for rule in dict.fromkeys(body["rules"]))
+    return "".join(f"\n    {rule}" for rule in dict.fromkeys(body["content"]["rules"]))

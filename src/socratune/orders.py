@@ -15,6 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 from socratune.graphs.engine import Order, Settings
 from socratune.graphs.recipes import recipe_named
 from socratune.memory.errors import BadInput
+from socratune.memory.ledger import Ledger
 from socratune.memory.records import Example, Role, Task
 from socratune.memory.runs import RunFolder
 from socratune.tools.datasets import Row, columns_of, examples, read_rows, well_formed
@@ -81,6 +82,16 @@ def _checked(task: Task, folder: Path, models: Models | None) -> Task:
     for spec in (found.target, found.optimizer):
         check_model(spec)
     return found
+
+
+def check_unchanged(order: Order, ledger: Ledger, *, command: str = "optimize") -> None:
+    """Raise `BadInput` when a run began with another task or with other rows."""
+    known = ledger.settings()
+    if known and known["fingerprint"] != order.fingerprint:
+        raise BadInput(
+            f"the task or its rows have changed since run {ledger.run} began",
+            cure=f"restore them, or start a new run with `socratune {command}`",
+        )
 
 
 def resolve_model(spec: str, folder: Path) -> str:

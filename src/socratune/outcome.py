@@ -1,4 +1,4 @@
-"""The files that a finished run leaves: `best.yaml`, `candidate.yaml`, `report.md` and `result.json`."""
+"""The files that a run leaves: `leading.yaml` on its way, the others at its end, `result.json` last of all."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from pathlib import Path
 from socratune.graphs.result import Result, result_of
 from socratune.markdown import markdown
 from socratune.memory.errors import BadInput
+from socratune.memory.ledger import Event
 from socratune.memory.records import Prompt
 from socratune.memory.runs import RunFolder
 from socratune.report import Surroundings
-from socratune.standing import opened
+from socratune.standing import opened, standing
+from socratune.tools.journal import Listener
 from socratune.tools.task_files import LoadedTask
 from socratune.tools.task_writer import write_task
 
@@ -27,6 +29,20 @@ def read_result(folder: RunFolder) -> Result:
         if ledger.event("ended:") is None:
             raise missing
         return result_of(ledger)
+
+
+def keep_leading(folder: RunFolder, loaded: LoadedTask) -> Listener:
+    """Return a listener that keeps `leading.yaml` at the leader of a run."""
+
+    def hear(event: Event) -> None:
+        if event.kind != "leader":
+            return
+        with opened(folder) as ledger:
+            leader = standing(ledger)
+        if leader is not None and _write(folder.leading, leader.prompt, loaded):
+            folder.leading.unlink(missing_ok=True)  # no file can hold the leader, and the one before it leads no more
+
+    return hear
 
 
 def write_outcome(folder: RunFolder, result: Result, loaded: LoadedTask | None, *, accept: bool = False) -> list[str]:

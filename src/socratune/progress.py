@@ -119,5 +119,5 @@ _LINES: Mapping[str, Callable[[Body], str]] = {
     "finalist_cut": lambda body: f"the {body['cap']} budget cut the choice of the finalist short",
     "test_cut": lambda body: f"the {body['cap']} budget cut the final test short",
     "test_opened": lambda body: f"final test: your prompt and the finalist on {body['rows']} sealed rows",
-    "paused": lambda body: f"paused: {one_line(str(body['cause']))}",
+    "paused": lambda body: f"paused: {one_line(_content(body, 'cause'))}",
 }

@@ -18,9 +18,8 @@ from rich.text import Text
 from socratune.graphs.result import Change, Result
 from socratune.memory.records import Prompt
 from socratune.progress import points
-from socratune.text import one_line, plain, prompt_diff
+from socratune.text import CAVEAT, one_line, plain, prompt_diff
 
-CAVEAT = "The model is simulated: this shows that the mechanism works, not that it is good on real models."
 COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 MOST_RULES = 6
 """Shown for one change; the report has all."""

@@ -4,28 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+import shlex
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import typer
 from rich.console import Console
 from rich.text import Text
 
+from socratune.graphs.engine import Order, Settings
 from socratune.graphs.result import Result
 from socratune.looks import Look, fresh, look_for, look_record, read_looks, renamed, write_look
 from socratune.memory.errors import BadInput
-from socratune.memory.ledger import Ledger, Spent
+from socratune.memory.ledger import Ledger
 from socratune.memory.lessons import Lessons
 from socratune.memory.records import Budget, Example, Verdict
 from socratune.memory.runs import RunFolder
 from socratune.options import Manner
-from socratune.orders import SavedOrder, examples_of
-from socratune.outcome import read_result
-from socratune.report import CAVEAT
-from socratune.running import EXIT_CODES, Stopper, resumable, stoppable, tell
-from socratune.scoring import Side, bench, shared
+from socratune.orders import SavedOrder, check_unchanged, examples_of
+from socratune.outcome import read_result, short
+from socratune.running import EXIT_CODES, Stopper, agree, resumable, stoppable, tell
+from socratune.scoring import Bench, Contestant, bench, scores_kept, shared
 from socratune.standing import opened
+from socratune.text import CAVEAT
 from socratune.tools.statistics import compare, sentence
 from socratune.tools.task_files import LoadedTask
 from socratune.tools.task_writer import write_task
@@ -37,51 +39,79 @@ class FinishedRun:
 
     folder: RunFolder
     result: Result
-    saved: SavedOrder
+    settings: Settings
     loaded: LoadedTask
+
+    @classmethod
+    def read(cls, folder: RunFolder) -> FinishedRun:
+        """Raises `BadInput` when there is nothing to test."""
+        result, saved = read_result(folder), SavedOrder.read(folder)
+        if result.best.id == result.seed.id:
+            raise BadInput("the run found no prompt but your own", place=folder.id, cure="there is nothing to test")
+        return cls(folder=folder, result=result, settings=saved.settings, loaded=saved.load())
+
+    def order(self, rows: tuple[Example, ...]) -> Order:
+        """Return the order for its task on some rows."""
+        return Order(task=self.loaded.task, examples=rows, settings=self.settings)
 
 
 def retest(folder: RunFolder, data: Path, manner: Manner, *, budget: Budget | None) -> None:
     """Take one look, or tell of one that was taken. Ends the command by raising `typer.Exit`."""
-    result, saved = read_result(folder), SavedOrder.read(folder)
-    if result.best.id == result.seed.id:
-        raise BadInput("the run found no prompt but your own", place=folder.id, cure="there is nothing to test")
-    run = FinishedRun(folder=folder, result=result, saved=saved, loaded=saved.load())
+    run = FinishedRun.read(folder)
     given = examples_of(data, run.loaded)
-    looks = read_looks(folder)
-    look = look_for(given, result, looks)
-    verdict = look.verdict
-    if verdict is None:
-        rows = _rows(given, look, run, looks)
-        look = replace(look, groups=tuple(row.group for row in rows), left_out=len(given) - len(rows))
-        verdict = _taken(look, rows, run, manner, budget)
+    with folder.held():
+        looks = read_looks(folder)
+        look = look_for(given, run.result, looks)
+        verdict = look.verdict
+        if verdict is None:
+            rows = _rows(given, look, run, looks)
+            look = replace(look, groups=tuple(row.group for row in rows), left_out=len(given) - len(rows))
+            with resumable(folder, again=manner.command(*_words(folder, data, budget))):
+                verdict = _taken(look, rows, run=run, manner=manner, budget=budget)
     _show(run, replace(look, verdict=verdict), verdict, manner)
     raise typer.Exit(EXIT_CODES[verdict.status])
 
 
+def _words(folder: RunFolder, data: Path, budget: Budget | None) -> Iterator[str]:
+    """Yield the words of the command that takes this look."""
+    yield from ("test", folder.id, "--data", shlex.quote(short(data)))
+    if budget is not None:
+        caps = ",".join(f"{cap}={limit}" for cap, limit in asdict(budget).items() if limit is not None)
+        yield from ("--budget", caps)
+
+
 def _rows(given: Sequence[Example], look: Look, run: FinishedRun, looks: Sequence[Look]) -> tuple[Example, ...]:
     """Return the rows that neither the run nor another look has seen."""
+    with opened(run.folder) as ledger:
+        check_unchanged(run.order(run.loaded.examples), ledger)
     seen = {row.group for row in run.loaded.examples}
     seen.update(group for other in looks if other.number != look.number for group in other.groups)
     return renamed(fresh(given, frozenset(seen)), look)
 
 
-def _taken(look: Look, rows: tuple[Example, ...], run: FinishedRun, manner: Manner, budget: Budget | None) -> Verdict:
+def _taken(
+    look: Look, rows: tuple[Example, ...], *, run: FinishedRun, manner: Manner, budget: Budget | None
+) -> Verdict:
     """Count the look, take it, and keep what it says."""
+    left_out = f"; {look.left_out} rows were seen before, or are copies, and are left out" if look.left_out else ""
+    calls = 2 * len(rows)
+    tell(f"{calls} calls on {len(rows)} fresh rows, look {look.number} at alpha {look.alpha:g}{left_out}", manner)
+    agree((run.loaded.task.target,), manner)
     write_look(run.folder, look)
     _seal(look, run, manner)
-    left_out = f"; {look.left_out} rows were seen before, or are copies, and are left out" if look.left_out else ""
-    tell(
-        f"{2 * len(rows)} calls on {len(rows)} fresh rows, look {look.number} at alpha {look.alpha:g}{left_out}", manner
-    )
-    with run.folder.held(), opened(run.folder) as ledger, resumable(run.folder, manner):
-        ledger.take_over()
-        caps = budget or Budget(rollouts=2 * len(rows))
-        verdict = _compared(_sides(run, rows, ledger), caps, run.saved, look, manner)
+    caps = budget or caps_of(run, len(rows))
+    # A ledger of its own: what a look costs is apart from what the search did, also after it was killed.
+    with scores_kept(run.folder.path / f"look{look.number}.db", run.folder.id, run.order(rows)) as ledger:
+        verdict = _compared(bench(_sides(run, rows, ledger), caps, settings=run.settings), look, manner)
     write_look(run.folder, replace(look, verdict=verdict))
     if verdict.status == "improved":
         write_task(run.folder.best, run.result.best.prompt, run.loaded)
     return verdict
+
+
+def caps_of(run: FinishedRun, rows: int) -> Budget:
+    """Return what a look at so many rows may use when nobody says: each row once a side, within the task's own USD."""
+    return Budget(rollouts=2 * rows, usd=run.loaded.task.budget.usd)
 
 
 def _seal(look: Look, run: FinishedRun, manner: Manner) -> None:
@@ -93,15 +123,15 @@ def _seal(look: Look, run: FinishedRun, manner: Manner) -> None:
         lessons.close()
 
 
-def _sides(run: FinishedRun, rows: tuple[Example, ...], ledger: Ledger) -> list[Side]:
+def _sides(run: FinishedRun, rows: tuple[Example, ...], ledger: Ledger) -> list[Contestant]:
     sides = (("yours", run.result.seed), ("new", run.result.best))
     return [
-        Side(name=name, task=run.loaded.task, prompt=side.prompt, examples=rows, ledger=ledger) for name, side in sides
+        Contestant(name=name, task=run.loaded.task, prompt=side.prompt, examples=rows, ledger=ledger)
+        for name, side in sides
     ]
 
 
-def _compared(sides: list[Side], caps: Budget, saved: SavedOrder, look: Look, manner: Manner) -> Verdict:
-    table = bench(sides, caps, spent=Spent(), settings=saved.settings)
+def _compared(table: Bench, look: Look, manner: Manner) -> Verdict:
     stopper = Stopper(lambda line: tell(line, manner), lambda: None)
     for caller in table.callers:
         stopper.watch(caller)

@@ -8,10 +8,11 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
+import stamina.instrumentation
 import typer
 from rich.console import Console
 from rich.text import Text
@@ -24,7 +25,7 @@ from socratune.memory.errors import BadInput, Interrupted, Paused, RunOwned
 from socratune.memory.runs import RunFolder
 from socratune.options import Manner
 from socratune.orders import SavedOrder
-from socratune.outcome import short, surroundings, write_outcome
+from socratune.outcome import keep_leading, short, surroundings, write_outcome
 from socratune.report import summary
 from socratune.screen import Screen
 from socratune.text import plain
@@ -62,17 +63,23 @@ def forewarn(loaded: LoadedTask, settings: Settings, manner: Manner) -> None:
     if not manner.quiet:
         console = Console(stderr=True, highlight=False)
         console.print(forewarning(loaded, outlook))
-    if not outlook.simulated and not manner.yes:
-        if not sys.stdin.isatty():
-            raise BadInput("this run costs money, and nobody is here to be asked", cure="pass --yes")
-        typer.confirm("Start?", abort=True, err=True)
+    agree((loaded.task.target, loaded.task.optimizer), manner)
+
+
+def agree(models: Iterable[str], manner: Manner) -> None:
+    """Ask before these models cost money. Raises `BadInput` when nobody can be asked."""
+    if manner.yes or all(model.startswith("sim:") for model in models):
+        return
+    if not sys.stdin.isatty():
+        raise BadInput("this run costs money, and nobody is here to be asked", cure="pass --yes")
+    typer.confirm("Start?", abort=True, err=True)
 
 
 def _seen_through(order: Order, folder: RunFolder, manner: Manner, loaded: LoadedTask) -> Result:
     quiet = manner.quiet
     with (
-        Screen(Console(stderr=True, highlight=False), folder, loaded, quiet=quiet) as screen,
-        resumable(folder, manner),
+        Screen(Console(stderr=True, highlight=False), folder, quiet=quiet) as screen,
+        resumable(folder, again=manner.command("resume", folder.id)),
     ):
         stopper = Stopper(screen.say, screen.close)
 
@@ -81,28 +88,29 @@ def _seen_through(order: Order, folder: RunFolder, manner: Manner, loaded: Loade
             stopper.watch(caller)
 
         try:
-            watch = Watch(listeners=(screen.hear,), started=started)
+            watch = Watch(listeners=(keep_leading(folder, loaded), screen.hear), started=started)
             return asyncio.run(stoppable(stopper, lambda: carry_out(order, folder, manner.place, watch)))
         except Interrupted as error:
             error.add_note(f"best so far: {screen.standing or 'your own prompt'}")
-            if screen.standing is not None:
+            if folder.leading.exists():
                 error.add_note(f"it is in {short(folder.leading)}")
             raise
 
 
 @contextmanager
-def resumable(folder: RunFolder, manner: Manner) -> Iterator[None]:
-    """Say of whatever ends a run early how to go on, or where its log is."""
+def resumable(folder: RunFolder, *, again: str) -> Iterator[None]:
+    """Say of whatever ends some work early which command goes on with it, and where its log is."""
     try:
         yield
     except (Paused, Interrupted) as error:
-        error.add_note(f"go on with: {manner.command('resume', folder.id)}")
+        error.add_note(f"go on with: {again}")
         raise
     except (BadInput, RunOwned):
         raise
     except Exception as error:
-        error.add_note(f"its log: {short(folder.log)}")
-        error.add_note(f"go on with: {manner.command('resume', folder.id)}")
+        if folder.log.exists():
+            error.add_note(f"its log: {short(folder.log)}")
+        error.add_note(f"go on with: {again}")
         raise
 
 
@@ -132,7 +140,8 @@ class Stopper:
 
 
 async def stoppable(stopper: Stopper, work: Callable[[], Awaitable[T]]) -> T:
-    """Carry out some work with Ctrl-C in the hands of the stopper."""
+    """Carry out some work that calls models, with Ctrl-C in the hands of the stopper."""
+    stamina.instrumentation.set_on_retry_hooks(())  # stdout is for the result alone, and retries are told there
     loop = asyncio.get_running_loop()
     with contextlib.suppress(NotImplementedError):  # not on Windows, where Ctrl-C cancels the work
         loop.add_signal_handler(signal.SIGINT, stopper.press)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import math
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from socratune.agents.evaluator import Evaluator
-from socratune.graphs.engine import Settings
+from socratune.graphs.engine import Order, Settings
 from socratune.memory.errors import BudgetExhausted
 from socratune.memory.ledger import Ledger, Spent
 from socratune.memory.records import Budget, Candidate, Example, ExampleId, Prompt, Rollout, Task
+from socratune.orders import check_unchanged
 from socratune.tools.caller import Caller, Line
 from socratune.tools.metrics import metric_named
 from socratune.tools.models import connect
@@ -24,7 +27,7 @@ Z = 1.645
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Side:
+class Contestant:
     """A prompt, where it is run and where its answers are kept."""
 
     name: str
@@ -66,7 +69,7 @@ class Scored:
 class Bench:
     """Sides that are scored on the same rows under one budget."""
 
-    sides: tuple[Side, ...]
+    sides: tuple[Contestant, ...]
     evaluators: tuple[Evaluator, ...]
     callers: tuple[Caller, ...]
     purse: Purse
@@ -95,15 +98,39 @@ class Bench:
         return self.purse.spent
 
 
-def _kept(side: Side) -> dict[ExampleId, Rollout]:
+def _kept(side: Contestant) -> dict[ExampleId, Rollout]:
     """Return the rollouts that the ledger has: those of a block that was cut short, too."""
     known = side.ledger.rollouts(side.prompt.id)
     return {row.id: known[row.id] for row in side.examples if row.id in known}
 
 
-def bench(sides: Sequence[Side], budget: Budget, *, spent: Spent, settings: Settings) -> Bench:
-    """Return a bench for these sides; `spent` counts against the budget already."""
-    purse = Purse(budget, held={}, spent=spent)
+@contextmanager
+def scores_kept(file: Path, run: str, order: Order) -> Iterator[Ledger]:
+    """Open a ledger for scoring an order's rows.
+
+    Raises `BadInput` when it was begun with another task or other rows: the ledger knows a row by its id alone.
+    """
+    ledger = Ledger.open(file, run)
+    try:
+        check_unchanged(order, ledger, command="eval")
+        ledger.begin_run({"fingerprint": order.fingerprint})
+        ledger.take_over()
+        yield ledger
+    finally:
+        ledger.close()
+
+
+def purse_of(ledgers: Iterable[Ledger], budget: Budget) -> Purse:
+    """Return a purse that has paid for all in these ledgers, calls in flight when a process was killed included."""
+    known = list(dict.fromkeys(ledgers))
+    lost_usd = sum(each.usd for ledger in known for each in ledger.spent(state="sent").values())
+    spent = Spent.total(each for ledger in known for each in ledger.spent().values())
+    return Purse(budget, held={}, spent=spent, lost_usd=lost_usd)
+
+
+def bench(sides: Sequence[Contestant], budget: Budget, *, settings: Settings) -> Bench:
+    """Return a bench for these sides; what their ledgers have spent counts against the budget."""
+    purse = purse_of((side.ledger for side in sides), budget)
     callers = tuple(_caller(side, purse, settings) for side in sides)
     evaluators = tuple(
         Evaluator(
@@ -116,7 +143,7 @@ def bench(sides: Sequence[Side], budget: Budget, *, spent: Spent, settings: Sett
     return Bench(sides=tuple(sides), evaluators=evaluators, callers=callers, purse=purse)
 
 
-def _caller(side: Side, purse: Purse, settings: Settings) -> Caller:
+def _caller(side: Contestant, purse: Purse, settings: Settings) -> Caller:
     model = connect(side.task.target, examples=side.examples, seed=settings.seed)
     # No agent is asked, so nothing is sealed with the secret; it is as good as any.
     return Caller(

@@ -16,7 +16,6 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from socratune.memory.errors import BadInput
 from socratune.memory.ledger import Event
 from socratune.memory.runs import RunFolder
 from socratune.progress import Progress, line_of
@@ -24,8 +23,6 @@ from socratune.standing import Standing, opened, standing
 from socratune.text import one_line, plain
 from socratune.tools.caller import Caller
 from socratune.tools.purse import CAPS, Purse
-from socratune.tools.task_files import LoadedTask
-from socratune.tools.task_writer import write_task
 
 REFRESHED = 4
 """Times a second."""
@@ -34,14 +31,14 @@ BAR = 30
 
 
 class Screen:
-    """Listens to one run and shows it; also keeps `leading.yaml` at the leader."""
+    """Listens to one run and shows it."""
 
-    def __init__(self, console: Console, folder: RunFolder, loaded: LoadedTask, *, quiet: bool) -> None:
+    def __init__(self, console: Console, folder: RunFolder, *, quiet: bool) -> None:
         self.standing: Standing | None = None
         self._progress = Progress()
         self._purse: Purse | None = None
         self._console, self._quiet = console, quiet
-        self._folder, self._loaded = folder, loaded
+        self._folder = folder
         live = console.is_terminal and not quiet
         self._live = (
             Live(console=console, get_renderable=self._view, refresh_per_second=REFRESHED, transient=True)
@@ -72,7 +69,8 @@ class Screen:
         """Take in one event."""
         self._progress.hear(event)
         if event.kind == "leader":
-            self._lead()
+            with opened(self._folder) as ledger:
+                self.standing = standing(ledger)
         line = line_of(event)
         if line and self._live is None:
             self.say(line)
@@ -88,15 +86,6 @@ class Screen:
             for event in ledger.events():
                 self._progress.hear(event)
             self.standing = standing(ledger)
-
-    def _lead(self) -> None:
-        with opened(self._folder) as ledger:
-            self.standing = standing(ledger)
-        if self.standing is not None:
-            try:
-                write_task(self._folder.leading, self.standing.prompt, self._loaded)
-            except BadInput as error:
-                self.say(f"  the leader is kept in the ledger alone: {error}")
 
     def _view(self) -> RenderableType:
         grid = Table.grid(padding=(0, 2), expand=True)

@@ -12,6 +12,8 @@ from collections.abc import Mapping
 
 from socratune.memory.records import Prompt
 
+CAVEAT = "The model is simulated: this shows that the mechanism works, not that it is good on real models."
+"""Stands with every number that no real model gave."""
 LONGEST_LINE = 160
 """Characters of a text that is shown in one line."""
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import socratune
-from socratune import BadInput, Budget, Paused, Prompt, Settings, Task, aoptimize, optimize
+from socratune import BadInput, Budget, Interrupted, Paused, Prompt, Settings, Task, aoptimize, optimize
 from socratune.memory.ledger import Event
 from socratune.orders import Models, resolve_model
 from socratune.tools.models import Request, ScriptedModel
@@ -38,7 +38,8 @@ def test_task_file_is_optimized_and_the_result_kept(tmp_path: Path) -> None:
     result = optimize(lay_out(tmp_path), home=tmp_path / "home", settings=WITHOUT_MEMORY, on_event=heard.append)
     assert result.status == "improved"
     assert result.prompt == result.best.prompt
-    assert (tmp_path / "home" / "runs" / result.run / "best.yaml").exists()
+    left = {path.name for path in (tmp_path / "home" / "runs" / result.run).iterdir()}
+    assert {"best.yaml", "leading.yaml"} <= left
     assert {"preflight", "plan", "ended"} <= {event.kind for event in heard}
 
 
@@ -81,10 +82,21 @@ def test_own_models_are_used_and_an_unreadable_one_pauses_the_run(tmp_path: Path
         return "no queue at all"
 
     models: Models = {"target": ScriptedModel(answer=wrong), "optimizer": ScriptedModel(answer=wrong)}
-    with pytest.raises(Paused) as paused:
+    with pytest.raises(Paused):
         optimize(TASK, rows(60), home=tmp_path, settings=WITHOUT_MEMORY, models=models)
-    run = next(tmp_path.glob("runs/*")).name
-    assert f"go on with: socratune resume {run}" in paused.value.__notes__
+
+
+def test_only_a_run_that_can_be_resumed_says_how(tmp_path: Path) -> None:
+    def stop(_: Event) -> None:
+        raise Interrupted
+
+    file, notes = lay_out(tmp_path, rows=60), []
+    for data in (None, rows(60)):
+        with pytest.raises(Interrupted) as stopped:
+            optimize(file, data, home=tmp_path, settings=WITHOUT_MEMORY, on_event=stop)
+        notes.append(" ".join(stopped.value.__notes__))
+    assert "go on with: socratune resume desk-" in notes[0]
+    assert "resume" not in notes[1]
 
 
 def test_world_files_are_found_beside_the_task() -> None:
@@ -104,7 +116,8 @@ def test_unknown_name_is_an_attribute_error() -> None:
         _ = socratune.optimise
 
 
-def test_checkout_without_links_says_what_to_do(tmp_path: Path) -> None:
-    (tmp_path / "memory").write_text("../../memory")
+@pytest.mark.parametrize("folder", ["agents", "evals", "graphs", "memory", "tools"])
+def test_checkout_without_links_says_what_to_do(tmp_path: Path, folder: str) -> None:
+    (tmp_path / folder).write_text(f"../../{folder}")
     with pytest.raises(ImportError, match=r"core\.symlinks"):
         socratune._check_links(tmp_path)

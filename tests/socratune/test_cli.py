@@ -8,14 +8,17 @@ import sys
 from pathlib import Path
 
 import pytest
+from stamina.instrumentation import get_on_retry_hooks, set_on_retry_hooks
 
 from socratune.cli import meaning
 from socratune.memory.errors import BadInput, Interrupted, Paused, RunOwned
 from socratune.memory.runs import Home
+from socratune.options import Manner
+from socratune.running import agree
 
 from .conftest import TASK, Command, Finished, lay_out, tickets
 
-HEAVY = ("langgraph", "chromadb", "langchain_core", "anthropic", "openai", "numpy", "scipy", "sqlalchemy")
+HEAVY = ("langgraph", "chromadb", "langchain_core", "anthropic", "openai", "numpy", "scipy", "sqlalchemy", "stamina")
 
 
 @pytest.mark.parametrize(
@@ -154,7 +157,8 @@ def test_improved_run_leaves_its_files(finished: Finished) -> None:
 
 def test_best_prompt_is_a_task_file_again(command: Command, finished: Finished) -> None:
     ran = command("eval", finished.folder / "best.yaml", "--against", finished.task, "--json")
-    assert (ran.code, ran.json["status"]) == (0, "improved")
+    assert (ran.code, ran.json["status"]) == (0, "scored")
+    assert ran.json["comparison"]["difference"] > 0
     assert set(ran.json["scores"]) == {str(finished.folder / "best.yaml"), str(finished.task)}
 
 
@@ -270,13 +274,30 @@ def test_doctor_ends_with_1_when_something_is_wrong(command: Command, tmp_path: 
     assert command("doctor", "--home", "home").code == 1
 
 
-def test_init_writes_a_file_that_can_be_read(command: Command, desk: Path) -> None:
+def test_init_writes_a_file_that_can_be_read(command: Command, desk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     (desk.parent / "prompt.txt").write_text("Which queue? {ticket}\n")
     ran = command("init", "prompt.txt", "tickets.csv", "--out", "new.yaml")
     assert ran.code == 0
     assert "socratune optimize new.yaml" in ran.out
+    assert "Edit `target:` first" in ran.out
     assert command("eval", "new.yaml", "--target", "sim:ticket-routing", "--json").json["status"] == "scored"
     assert command("init", "prompt.txt", "tickets.csv", "--out", "new.yaml").code == 2
+
+
+def test_retries_are_not_told_on_stdout(command: Command, desk: Path) -> None:
+    try:
+        assert command("eval", desk, "--json", "--budget", "rollouts=1").code == 0
+        assert get_on_retry_hooks() == ()
+    finally:
+        set_on_retry_hooks(None)
+
+
+def test_what_costs_money_is_not_begun_unasked() -> None:
+    with pytest.raises(BadInput, match="--yes"):
+        agree(["sim:ticket-routing", "openai:gpt-4.1-mini"], Manner())
+    agree(["openai:gpt-4.1-mini"], Manner(yes=True))
+    agree(["sim:ticket-routing"], Manner())
 
 
 def test_world_beside_the_task_file_is_found_from_any_folder(command: Command, tmp_path: Path) -> None:

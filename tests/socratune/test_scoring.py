@@ -8,9 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from socratune.scoring import mean_interval
+from socratune.memory.ledger import CallStart, Ledger
+from socratune.memory.records import Budget
+from socratune.memory.runs import Home
+from socratune.retest import FinishedRun, caps_of
+from socratune.scoring import mean_interval, purse_of
 
-from .conftest import TASK, Command, Finished, tickets
+from .conftest import TASK, Command, Finished, lay_out, tickets
 
 
 @pytest.fixture
@@ -18,7 +22,10 @@ def copied(finished: Finished, tmp_path: Path) -> Finished:
     """A finished run of one's own, to change."""
     home = tmp_path / ".socratune"
     shutil.copytree(finished.home, home)
-    return Finished(task=finished.task, home=home, id=finished.id, ran=finished.ran)
+    copy = Finished(task=lay_out(tmp_path), home=home, id=finished.id, ran=finished.ran)
+    order = copy.folder / "order.json"
+    order.write_text(json.dumps(json.loads(order.read_text()) | {"file": str(copy.task)}))
+    return copy
 
 
 def test_fresh_rows_are_another_look_at_less_alpha(command: Command, copied: Finished, tmp_path: Path) -> None:
@@ -94,10 +101,89 @@ def test_eval_against_a_task_with_other_rows_is_refused(command: Command, desk: 
     assert command("eval", desk, "--against", desk).code == 2
 
 
-def test_eval_of_a_worse_prompt_ends_with_3(command: Command, finished: Finished) -> None:
-    ran = command("eval", finished.task, "--against", finished.folder / "best.yaml")
-    assert ran.code == 3
-    assert "No reliable improvement" in ran.out
+def test_eval_on_rows_of_a_search_claims_no_improvement(command: Command, finished: Finished) -> None:
+    files = (finished.folder / "best.yaml", finished.task)
+    for (file, against), said in ((files, "points higher ("), (files[::-1], "points lower (")):
+        ran = command("eval", file, "--against", against)
+        assert ran.code == 0
+        assert said in ran.out
+        assert "on 150 rows:" in ran.out
+        assert "Rows that a search has used prove nothing" in ran.out
+        assert "mproved" not in ran.out
+
+
+def test_eval_gives_the_target_to_both_sides(command: Command, desk: Path) -> None:
+    desk.with_name("other.yaml").write_text(TASK.replace("sim:ticket-routing", "sim:nowhere"))
+    words = ("--against", "other.yaml", "--budget", "rollouts=2", "--target", "sim:ticket-routing")
+    assert command("eval", desk, *words).code == 0
+
+
+def test_eval_goes_on_with_its_own_rows_alone(command: Command, desk: Path) -> None:
+    command("eval", desk, "--budget", "rollouts=30")
+    desk.with_name("tickets.csv").write_text(tickets(150, 300))
+    ran = command("resume", "last")
+    assert (ran.code, ran.err.count("\n")) == (2, 1)
+    assert "have changed since run" in ran.err
+    assert "socratune eval" in ran.err
+
+
+@pytest.mark.parametrize(("old", "new"), [("Which queue", "What queue"), ("metric: exact", "metric: f1")])
+def test_test_of_a_run_whose_task_has_changed_is_refused(
+    command: Command, copied: Finished, tmp_path: Path, *, old: str, new: str
+) -> None:
+    (tmp_path / "new.csv").write_text(tickets(150, 200))
+    copied.task.write_text(TASK.replace(old, new))
+    ran = command("test", copied.id, "--data", "new.csv")
+    assert (ran.code, ran.err.count("\n")) == (2, 1)
+    assert "have changed since run" in ran.err
+    assert not (copied.folder / "looks.json").exists()
+
+
+def test_rows_that_a_run_has_seen_cannot_be_taken_out_of_its_file(
+    command: Command, copied: Finished, tmp_path: Path
+) -> None:
+    (tmp_path / "old.csv").write_text(tickets(0, 50))
+    (tmp_path / "tickets.csv").write_text(tickets(50, 150))
+    assert command("test", copied.id, "--data", "old.csv").code == 2
+
+
+def test_two_looks_are_not_taken_at_once(command: Command, copied: Finished, tmp_path: Path) -> None:
+    (tmp_path / "new.csv").write_text(tickets(150, 200))
+    with Home(path=copied.home).run(copied.id).held():
+        ran = command("test", copied.id, "--data", "new.csv")
+    assert (ran.code, ran.err.count("\n")) == (2, 1)
+    assert not (copied.folder / "looks.json").exists()
+
+
+def test_killed_test_goes_on_within_its_budget(command: Command, copied: Finished, tmp_path: Path) -> None:
+    (tmp_path / "new.csv").write_text(tickets(150, 200))
+    words = ("test", copied.id, "--data", "new.csv", "--budget", "rollouts=30", "--json")
+    first, looks = command(*words).json, copied.folder / "looks.json"
+    begun = json.loads(looks.read_text())
+    begun[0]["verdict"] = None
+    looks.write_text(json.dumps(begun))
+    assert command(*words).json == first
+    ledger = Ledger.open(copied.folder / "look2.db", copied.id)
+    assert ledger.spent()["target"].rollouts == 30
+    ledger.close()
+
+
+async def test_call_that_was_in_flight_at_a_kill_counts_against_the_budget(tmp_path: Path) -> None:
+    ledger = Ledger.open(tmp_path / "ledger.db", "run")
+    ledger.begin_run({})
+    await ledger.begin_call(CallStart(key="k", role="target", phase="test", model="m", reserved_usd=1.5))
+    purse = purse_of([ledger, ledger], Budget(usd=2))
+    ledger.close()
+    assert purse.room("usd", "test") == pytest.approx(0.5)
+
+
+def test_test_keeps_to_the_usd_cap_of_its_task(command: Command, desk: Path) -> None:
+    desk.write_text(TASK.replace("rollouts: 400", "rollouts: 400, usd: 50"))
+    (desk.parent / ".socratune").mkdir()
+    (desk.parent / ".socratune" / "salt").write_text("tests\n")
+    command("optimize", desk, "--quiet", "--no-memory")
+    run = FinishedRun.read(Home(path=desk.parent / ".socratune").runs()[0])
+    assert caps_of(run, 40) == Budget(rollouts=80, usd=50)
 
 
 @given(right=st.integers(0, 500), rows=st.integers(1, 500))

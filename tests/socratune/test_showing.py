@@ -14,7 +14,6 @@ from socratune.markdown import markdown
 from socratune.memory.ledger import Event, Spent
 from socratune.memory.records import Budget, Demo, ExampleId, Prompt
 from socratune.memory.runs import Home
-from socratune.orders import SavedOrder
 from socratune.outcome import read_result
 from socratune.progress import Progress, line_of
 from socratune.report import Surroundings, summary
@@ -104,7 +103,7 @@ def test_live_view_shows_budget_leader_and_question_as_text(finished: Finished) 
     file = io.StringIO()
     console = Console(file=file, force_terminal=True, color_system=None, width=120)
     purse = Purse(Budget(rollouts=400, usd=9), held={}, spent=Spent(rollouts=100, usd=0.1))
-    with Screen(console, folder, SavedOrder.read(folder).load(), quiet=False) as screen:
+    with Screen(console, folder, quiet=False) as screen:
         screen.hear(Event(key="question:1", kind="question", body={"accepted": 1, "content": {"question": HOSTILE}}))
         console.print(budget_bar(purse))
         screen.say("a line")

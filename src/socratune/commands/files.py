@@ -31,8 +31,25 @@ def init(prompt: PromptFile, rows: RowsFile, out: Out = Path("task.yaml")) -> No
     typer.echo(f"Wrote {out}. What was guessed, for you to correct:")
     for note in notes:
         typer.echo(f"  {plain(note)}")
+    unusable = _trouble_with_target(out)
+    if unusable:
+        typer.echo(f"Edit `target:` first, it cannot be used as it stands: {plain(unusable)}")
     typer.echo("Say in `goal:` what a good answer is and in `target:` which model runs the prompt. Then:")
     typer.echo(f"\n  socratune optimize {out}")
+
+
+def _trouble_with_target(file: Path) -> str:
+    """Return why the model that a task file names cannot be called from here; empty when it can."""
+    from socratune.orders import resolve_model
+    from socratune.tools.models import connect
+    from socratune.tools.task_form import read_document
+
+    target = read_document(file).form.target or ""
+    try:
+        connect(resolve_model(target, file.parent), examples=(), seed=0)
+    except BadInput as error:
+        return "; ".join(part for part in (error.problem, error.cure) if part)
+    return ""
 
 
 def apply(run: RunName, manner: Manner) -> None:

@@ -12,13 +12,11 @@ import typer
 
 from socratune.memory.errors import BadInput
 from socratune.options import Manner, Pace, Shown
+from socratune.text import CAVEAT
 
 Folder = Annotated[Path, typer.Option("--dir", help="The folder to make.")]
 
-HELLO = """\
-A first run without a key: the prompt of a help desk is improved against a SIMULATED model.
-It shows that the mechanism works, not that it is good on real models.
-"""
+HELLO = f"A first run without a key: the prompt of a help desk is improved.\n{CAVEAT}\n"
 
 
 def demo(shown: Shown, folder: Folder = Path("socratune-demo")) -> None:
