@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -53,6 +54,14 @@ def test_a_bad_import_fails_the_build(checkout: Path) -> None:
     (checkout / "memory" / "planted.py").unlink()
     assert ended.returncode != 0
     assert "memory.planted" in ended.stdout
+
+
+def test_the_contract_names_every_door() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    (contract,) = [c for c in settings["tool"]["importlinter"]["contracts"] if c["type"] == "forbidden"]
+    doors = {file.stem for file in tracked("src/socratune") if file.suffix == ".py" and file.stem != "__init__"}
+    doors = {name for name in doors if (ROOT / "src" / "socratune" / f"{name}.py").exists()} | {"commands"}
+    assert set(contract["forbidden_modules"]) == {f"socratune.{name}" for name in doors}
 
 
 def test_the_five_folders_are_no_packages_at_their_top() -> None:

@@ -17,7 +17,7 @@ from socratune.memory.errors import BadInput, CallFailed, FinalFailure, Paused, 
 from socratune.memory.ledger import CallStart, Ledger, PaidReply, Spent
 from socratune.memory.records import Message, Role
 from socratune.tools.datasets import well_formed
-from socratune.tools.models import ANSWER, LanguageModel, Price, Reply, Request
+from socratune.tools.models import ANSWER, Closable, LanguageModel, Price, Reply, Request
 from socratune.tools.purse import Phase, Purse
 from socratune.tools.sections import seal
 from socratune.tools.throttle import Throttle
@@ -89,8 +89,11 @@ class Caller:
         return await asyncio.shield(task)
 
     async def drain(self) -> None:
-        """Wait for the calls in flight: what was sent is paid for and must be kept."""
+        """Wait for the calls in flight: what was sent is paid for and must be kept. Then let go of connections."""
         await asyncio.gather(*self._flying.values(), return_exceptions=True)
+        for model in self._models.values():
+            if isinstance(model, Closable):
+                await model.aclose()
 
     async def _pay(self, role: Role, request: Request, key: str, phase: Phase) -> PaidReply:
         model = self._models[role]

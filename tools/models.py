@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
-from socratune.memory.errors import BadInput
 from socratune.memory.records import Example, Message, digest
+from socratune.tools.model_spec import ModelSpec
 
 ANSWER = "stop"
 """The only stop reason that counts as an answer; adapters map what their provider calls a natural end to it."""
@@ -69,6 +69,14 @@ class LanguageModel(Protocol):
         """Answer. Raises `TransientFailure` when another attempt may help, else `FinalFailure`."""
 
 
+@runtime_checkable
+class Closable(Protocol):
+    """A model that holds connections."""
+
+    async def aclose(self) -> None:
+        """Let go of them; the next call opens new ones. Closing twice is harmless."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScriptedModel:
     """A model whose answers are a function of the request: for tests and examples."""
@@ -85,15 +93,16 @@ class ScriptedModel:
 
 
 def check_model(spec: str) -> None:
-    """Raise `BadInput` when no provider answers to `spec`; reads at most a world file, calls nothing."""
-    if not spec.startswith("sim:"):
-        raise BadInput(
-            f"unknown model {spec!r}",
-            cure="this version speaks to simulated models alone: sim:WORLD, sim:WORLD:strong, sim:WORLD:weak",
-        )
-    from socratune.tools.simulator.world import load_world  # noqa: PLC0415  # worlds are read only when one is named
+    """Raise `BadInput` when `spec` names no model, or its key is not set; reads at most a world file, calls nothing."""
+    found = ModelSpec.parse(spec)
+    if found.provider == "sim":
+        from socratune.tools.simulator.world import load_world  # noqa: PLC0415  # worlds are read only when named
 
-    load_world(world_name(spec))
+        load_world(found.world)
+    else:
+        from socratune.tools.providers.endpoint import Endpoint  # noqa: PLC0415  # it reads the environment
+
+        Endpoint.of(found)
 
 
 def world_name(spec: str) -> str:
@@ -102,17 +111,30 @@ def world_name(spec: str) -> str:
 
 
 def connect(spec: str, *, examples: Sequence[Example], seed: int) -> LanguageModel:
-    """Return the model that `spec` names.
+    """Return the model that `spec` names; nothing is called, and no SDK is imported before the first call.
 
     `examples` and `seed` matter to simulated models alone: a world is laid over the rows, and its chance follows
     the seed. Raises `BadInput` as `check_model` does.
     """
-    check_model(spec)
-    from socratune.tools.simulator.optimizer import SimulatedOptimizer  # noqa: PLC0415  # as above
+    found = ModelSpec.parse(spec)
+    return _simulated(found, examples, seed) if found.provider == "sim" else _real(found)
+
+
+def _simulated(spec: ModelSpec, examples: Sequence[Example], seed: int) -> LanguageModel:
+    from socratune.tools.simulator.optimizer import SimulatedOptimizer  # noqa: PLC0415  # it imports this module
     from socratune.tools.simulator.target import SimulatedTarget  # noqa: PLC0415
     from socratune.tools.simulator.world import load_world  # noqa: PLC0415
 
-    world = load_world(world_name(spec))
-    if spec.endswith((":strong", ":weak")):
-        return SimulatedOptimizer(world=world, strength=spec.rpartition(":")[2], seed=seed)
+    world = load_world(spec.world)
+    if spec.strength is not None:
+        return SimulatedOptimizer(world=world, strength=spec.strength, seed=seed)
     return SimulatedTarget(world=world, examples=tuple(examples), seed=seed)
+
+
+def _real(spec: ModelSpec) -> LanguageModel:
+    from socratune.tools.providers.anthropic import AnthropicModel  # noqa: PLC0415  # it imports this module
+    from socratune.tools.providers.endpoint import Endpoint  # noqa: PLC0415
+    from socratune.tools.providers.openai import OpenAIModel  # noqa: PLC0415
+
+    endpoint = Endpoint.of(spec)
+    return OpenAIModel(endpoint=endpoint) if spec.provider == "openai" else AnthropicModel(endpoint=endpoint)

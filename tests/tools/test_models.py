@@ -7,7 +7,7 @@ from socratune.memory.errors import BadInput
 from socratune.tools.models import Price, ScriptedModel, check_model, connect, world_name
 
 
-@pytest.mark.parametrize("spec", ["gpt-4", "openai:gpt-4", "", "sim", "SIM:ticket-routing"])
+@pytest.mark.parametrize("spec", ["gpt-4", "nobody:gpt-4", "", "sim", "SIM:ticket-routing"])
 def test_a_model_that_nobody_provides_is_refused_with_the_form_of_a_name(spec: str) -> None:
     for refuse in (check_model, lambda each: connect(each, examples=(), seed=0)):
         with pytest.raises(BadInput, match="sim:WORLD"):

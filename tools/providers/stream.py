@@ -1,0 +1,83 @@
+"""What adapters share in reading a streamed answer: time limits on content, and what a finished draft is worth."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from socratune.memory.errors import FinalFailure, TransientFailure
+from socratune.tools.models import ANSWER, Reply, Request
+from socratune.tools.tokens import estimate
+
+EVENTS = "text/event-stream"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Seconds. What a server sends without saying anything, such as pings, does not reset them."""
+
+    connect: float = 10.0
+    first: float = 60.0
+    """From sending to the first content."""
+    gap: float = 60.0
+    """Between one content and the next, or the end."""
+
+
+USUAL = Limits()
+
+
+@asynccontextmanager
+async def content_limits(model: str, limits: Limits) -> AsyncIterator[Callable[[], None]]:
+    """Give the function to call at each piece of content. Raises `TransientFailure` when none comes in time."""
+    heard = 0
+
+    def note() -> None:
+        nonlocal heard
+        heard += 1
+        timer.reschedule(asyncio.get_running_loop().time() + limits.gap)
+
+    try:
+        async with asyncio.timeout(limits.first) as timer:
+            yield note
+    except TimeoutError:
+        said = f"nothing new for {limits.gap:g} s" if heard else f"no content within {limits.first:g} s"
+        raise TransientFailure(model, said) from None
+
+
+def check_stream(model: str, content_type: str) -> None:
+    """Raise unless a server answers with events: a wrong address often answers 200 with a page."""
+    kind = content_type.partition(";")[0].strip().lower()
+    if kind != EVENTS:
+        shown = kind if kind in ("text/html", "text/plain", "application/json") else "something else"
+        raise FinalFailure(model, f"the server answered with {shown} instead of a stream")
+
+
+@dataclass(slots=True, kw_only=True)
+class Draft:
+    """An answer that is being received."""
+
+    parts: list[str] = field(default_factory=list)
+    stop_reason: str | None = None
+    """The provider's own word; `stop` for a natural end."""
+    tokens_in: int | None = None
+    tokens_out: int | None = None
+
+    def reply(self, model: str, request: Request) -> Reply:
+        """Return the answer. Raises when it was cut off or says nothing.
+
+        What ended for any other reason is returned, for it was paid for; the caller lets only a natural end count.
+        """
+        text = "".join(self.parts)
+        if self.stop_reason is None:
+            raise TransientFailure(model, "the stream was cut")
+        if self.stop_reason == ANSWER and not text.strip():
+            raise FinalFailure(model, "empty answer")
+        sent = sum(estimate(message.content) for message in request.messages)
+        return Reply(
+            text=text,
+            stop_reason=self.stop_reason,
+            tokens_in=sent if self.tokens_in is None else self.tokens_in,
+            tokens_out=estimate(text) if self.tokens_out is None else self.tokens_out,
+        )
