@@ -14,7 +14,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from socratune.commands import files, optimize, runs, scoring, trying
+from socratune.commands import files, optimize, runs, scoring, simulate, trying
 from socratune.memory.errors import BadInput, Interrupted, Paused, RunOwned
 from socratune.options import spread
 from socratune.text import plain
@@ -61,6 +61,7 @@ for name, command, panel in (
     ("eval", scoring.score, LOOK),
 ):
     app.command(name, rich_help_panel=panel)(spread(command))
+app.add_typer(simulate.app, name="sim", rich_help_panel=START)
 
 
 def main(args: Sequence[str] | None = None) -> NoReturn:
