@@ -140,6 +140,8 @@ class Sealed:
 
     test: tuple[Example, ...]
     """In the run's shared random order, already cut to what the budget allows."""
+    look: int = 1
+    """1 when no run has tested on any of these rows before; each further look has less error to spend."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -109,7 +109,7 @@ async def prepared(order: Order, folder: RunFolder, home: Home, watch: Watch = W
             await ledger.add_candidate(Candidate(prompt=order.task.prompt))
             yield OptimizeDeps(
                 search=_search_deps(order, journal, caller, lessons, settings),
-                sealed=Sealed(test=_rows(order, settings, "test")),
+                sealed=Sealed(test=_rows(order, settings, "test"), look=settings["look"]),
                 saver=saver,
                 seal=lambda groups: lessons.seal(groups, folder.id),
             )
@@ -178,7 +178,7 @@ def _first_settings(order: Order, splits: Splits, lessons: Lessons) -> dict[str,
         "warnings": [*splits.notes, *data_notes(order.examples), *_again(tested, before)],
         "memory_as_of": lessons.latest(),
         "held": {phase: asdict(budget) for phase, budget in allotment.held.items()},
-        "test_rows": allotment.test_rows,
+        "look": 1 + lessons.looks({row.group for row in tested}),
         "task": asdict(order.task),
         "settings": asdict(order.settings),
     }
@@ -186,7 +186,7 @@ def _first_settings(order: Order, splits: Splits, lessons: Lessons) -> dict[str,
 
 def _again(tested: Sequence[Example], before: frozenset[str]) -> list[str]:
     count = sum(row.group in before for row in tested)
-    said = f"{count} of {len(tested)} test rows were tested on by an earlier run: only fresh rows make a proof certain."
+    said = f"{count} of {len(tested)} test rows were tested on by an earlier run, so less error is left for this look."
     return [said] if count else []
 
 

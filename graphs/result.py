@@ -36,6 +36,8 @@ class Change:
     evidence: tuple[ExampleId, ...]
     gain: float
     """Mean paired difference to its parent on dev."""
+    rows: int
+    """Dev rows that both have seen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +63,8 @@ class Result:
     proposals_failed: int
     edits: int
     """Children that were judged, accepted or not."""
+    accepted: int
+    """Those of them that passed the gate."""
     lost_usd: float
     """Worst-case price of calls that were in flight when the process died; they may have been billed."""
     changes: tuple[Change, ...]
@@ -73,7 +77,8 @@ class Result:
         """The verdict in words."""
         if self.verdict is not None and self.verdict.n > 0:
             return sentence(self.verdict, run=self.run)
-        why = "no edit got past the gate" if self.edits else "no edit was tried"
+        why = "no edit got past the gate" if self.edits else "no edit was tried to the end"
+        why = "what passed the gate did not hold on the rest of dev" if self.accepted else why
         return f"No reliable improvement: {why}, so the test rows stay sealed."
 
     @property
@@ -164,6 +169,7 @@ def result_of(ledger: Ledger, *, cached: int = 0) -> Result:
         proposals_failed=sum(bool(event.body["failed"]) for event in ledger.events("proposal")),
         lost_usd=sum(spent.usd for spent in ledger.spent(state="sent").values()),
         edits=len({event.body["child"] for event in ledger.events("judged")}),
+        accepted=len(ledger.events("leader")),
         changes=_changes(ledger, finalist, settings),
         preflight=preflight.body if preflight else {},
         warnings=tuple(settings["warnings"]),
@@ -187,13 +193,15 @@ def _changes(ledger: Ledger, finalist: CandidateId, settings: Mapping[str, Any])
     while current.parents:
         lineage.append(current)
         current = ledger.candidate(current.parents[0])
+    dev = {each: _on_dev(ledger, each, settings) for step in lineage for each in (step.id, *step.parents)}
     return tuple(
         Change(
             operator=each.operator,
             reason=each.reason,
             rules=each.lessons,
             evidence=each.evidence,
-            gain=gain(_on_dev(ledger, each.id, settings), _on_dev(ledger, each.parents[0], settings)),
+            gain=gain(dev[each.id], dev[each.parents[0]]),
+            rows=len(dev[each.id].keys() & dev[each.parents[0]].keys()),
         )
         for each in reversed(lineage)
     )

@@ -22,7 +22,7 @@ from socratune.memory.errors import BudgetExhausted
 from socratune.memory.records import Candidate, Example, ExampleId, Rollout
 from socratune.tools import gate as gates
 from socratune.tools.finalists import choose_finalist
-from socratune.tools.statistics import compare
+from socratune.tools.statistics import alpha_for_look, compare
 
 NOISE_ROWS = 8
 NOISE_REPEATS = 3
@@ -157,7 +157,8 @@ async def test(state: OptimizeState, runtime: Runtime[OptimizeDeps]) -> Optimize
     except BudgetExhausted as error:
         await deps.journal.record("test_cut", "", {"cap": error.cap})
     shared = [example.id for example in rows if example.id in old and example.id in new]
-    verdict = compare([old[row] for row in shared], [new[row] for row in shared])
+    alpha = alpha_for_look(runtime.context.sealed.look)
+    verdict = compare([old[row] for row in shared], [new[row] for row in shared], alpha=alpha)
     if verdict.status == "improved" and len(old) - len(new) > MOST_MISSING * len(rows):
         # A prompt that gets no answer on its hard rows has not shown that it is better on them.
         verdict = replace(verdict, status="promising")

@@ -6,7 +6,7 @@ on what an earlier one tested.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Protocol
@@ -50,7 +50,7 @@ sealed = sa.Table(
     "sealed",
     metadata,
     sa.Column("group", sa.String, primary_key=True),
-    sa.Column("run", sa.String, nullable=False),
+    sa.Column("run", sa.String, primary_key=True),
 )
 judged = sa.Table("judged", metadata, sa.Column("run", sa.String, primary_key=True))
 _FIELDS = [entries.c[name] for name in Lesson.__dataclass_fields__]
@@ -180,6 +180,12 @@ class Lessons:
         """Return the fingerprints that no run may train on."""
         with self._engine.connect() as connection:
             return frozenset(connection.execute(sa.select(sealed.c.group)).scalars())
+
+    def looks(self, groups: Collection[str]) -> int:
+        """Return how many runs have tested on any of these rows."""
+        with self._engine.connect() as connection:
+            rows = connection.execute(sa.select(sealed.c.group, sealed.c.run)).all()
+        return len({row.run for row in rows if row.group in groups})
 
     def _catch_up(self) -> None:
         """Bring the index to what SQL holds: it may be new, or another process may have written meanwhile."""

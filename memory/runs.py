@@ -43,6 +43,11 @@ class RunFolder:
         return self.path / "begun"
 
     @property
+    def scoring(self) -> Path:
+        """An empty file in a folder that holds an evaluation and no search."""
+        return self.path / "scoring"
+
+    @property
     def ledger(self) -> Path:
         """Every call, rollout, candidate and event."""
         return self.path / "ledger.db"
@@ -110,7 +115,10 @@ class Home:
 
     def prepare(self) -> None:
         """Make the folder, closed to others and ignored by git."""
-        (self.path / "runs").mkdir(parents=True, exist_ok=True, mode=0o700)
+        try:
+            (self.path / "runs").mkdir(parents=True, exist_ok=True, mode=0o700)
+        except (NotADirectoryError, FileExistsError) as error:
+            raise BadInput("is not a folder", place=str(self.path), cure="name another --home") from error
         self.path.chmod(0o700)
         ignore = self.path / ".gitignore"
         if not ignore.exists():
@@ -137,10 +145,11 @@ class Home:
         return sorted(begun, key=lambda run: (run.begun.stat().st_mtime_ns, run.id), reverse=True)
 
     def run(self, run_id: str) -> RunFolder:
-        """Return a run by its id, the beginning of one, or `last`. Raises `BadInput` when none or several match."""
+        """Return a run by its id, the beginning of one, or `last` (the newest search). Raises `BadInput` otherwise."""
         known = self.runs()
+        searched = [run for run in known if not run.scoring.exists()]
         if run_id == "last" and known:
-            return known[0]
+            return (searched or known)[0]
         found = [run for run in known if _RUN_ID.fullmatch(run_id) and run.id.startswith(run_id)]
         exact = [run for run in found if run.id == run_id]
         if len(exact or found) != 1:
