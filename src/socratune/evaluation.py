@@ -105,6 +105,7 @@ def start_evaluation(saved: SavedOrder, manner: Manner) -> None:
     tell(_announced(loaded), manner)
     agree((each.task.target for each in loaded.values()), manner)
     folder = manner.place.new_run(f"{next(reversed(loaded.values())).task.name}-eval")
+    folder.scoring.touch()
     saved.save(folder)
     evaluate(saved, folder, manner)
 

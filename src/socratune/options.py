@@ -105,7 +105,7 @@ class Choices:
 class Pace:
     """How a run is carried out."""
 
-    seed: Annotated[int, typer.Option(help="The same seed and answers give the same run.")] = 0
+    seed: Annotated[int, typer.Option(help="The same seed and answers give the same run, within one home.")] = 0
     concurrency: Annotated[int, typer.Option(min=1, help="Calls in flight at once.")] = 8
     no_memory: Annotated[bool, typer.Option("--no-memory", help="Neither recall nor keep lessons.")] = False
     log_content: Annotated[bool, typer.Option("--log-content", help="Write texts into the run's log, too.")] = False

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from socratune.graphs.context import outcome_of
 from socratune.memory.ledger import Event
 from socratune.text import one_line
 
@@ -93,8 +94,8 @@ def _question(body: Body) -> str:
 def _judged(body: Body) -> str:
     if body["accepted"]:
         return ""
-    rules = dict.fromkeys(body["rules"])
-    shown = f"  edit {one_line(str(body['child']), most=6)} {one_line(str(body['outcome']))}"
+    rules = dict.fromkeys(body.get("content", {}).get("rules", ()))
+    shown = f"  edit {one_line(str(body['child']), most=6)} {one_line(outcome_of(body))}"
     return f"{shown}: {one_line('; '.join(rules))}" if rules else shown
 
 

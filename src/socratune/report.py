@@ -94,7 +94,7 @@ def heading(change: Change) -> str:
     """Return operator, cause and gain of a change in one line."""
     count = len(change.evidence)
     cause = f", from {count} failure{'' if count == 1 else 's'}" if count else ""
-    return f"{change.operator}: {points(change.gain)} on dev over its parent{cause}"
+    return f"{change.operator}: {points(change.gain)} over its parent on {change.rows} dev rows{cause}"
 
 
 def _because(change: Change) -> list[tuple[str, str]]:
@@ -102,7 +102,7 @@ def _because(change: Change) -> list[tuple[str, str]]:
     if not rules:
         return [("", one_line(change.reason))] if change.reason else []
     hidden = len(rules) - MOST_RULES
-    shown = [("-", one_line(rule)) for rule in rules[:MOST_RULES]]
+    shown = [("", "the dialogue asked it to say:"), *(("-", one_line(rule)) for rule in rules[:MOST_RULES])]
     return [*shown, ("-", f"and {hidden} more, in the report")] if hidden > 0 else shown
 
 
@@ -159,7 +159,10 @@ def trouble(result: Result) -> list[str]:
 
 
 def _ended(reason: str) -> str:
-    words = {"patience": "no edit was accepted any more"}
+    words = {
+        "patience": "no edit was accepted any more",
+        "nothing left to mend": "the train rows show no failure any more that an edit could mend",
+    }
     cap = reason.removeprefix("budget: ")
     return one_line(words.get(reason, reason) if cap == reason else f"the {cap} budget is used up")
 

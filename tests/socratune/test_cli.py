@@ -246,10 +246,25 @@ def test_apply_writes_the_change_and_nothing_else(command: Command, finished: Fi
     assert len(after) > len(before)
 
 
-def test_apply_asks_first(command: Command, finished: Finished) -> None:
+@pytest.mark.parametrize(("answer", "code"), [("", 2), ("n\n", 1)])
+def test_apply_asks_first(finished: Finished, answer: str, code: int) -> None:
     before = finished.task.read_text()
-    assert command("apply", finished.id, "--home", finished.home).code == 1
+    words = [str(Path(sys.executable).with_name("socratune")), "apply", finished.id, "--home", str(finished.home)]
+    ended = subprocess.run(words, input=answer, capture_output=True, text=True, check=False)
+    assert (ended.returncode, "pass --yes" in ended.stderr) == (code, not answer)
     assert finished.task.read_text() == before
+
+
+def test_apply_does_not_overwrite_what_was_written_since(command: Command, finished: Finished) -> None:
+    before = finished.task.read_text()
+    changed = before.replace("{ticket}", "Think twice. {ticket}", 1)
+    try:
+        finished.task.write_text(changed)
+        ran = command("apply", finished.id, "--home", finished.home, "--yes")
+        assert (ran.code, ran.err.count("\n")) == (2, 1)
+        assert finished.task.read_text() == changed
+    finally:
+        finished.task.write_text(before)
 
 
 def test_apply_writes_nothing_that_is_not_proven(command: Command, desk: Path) -> None:

@@ -52,7 +52,9 @@ def test_one_line_is_one_line(text: str, most: int) -> None:
 
 
 def hostile(result: Result) -> Result:
-    change = Change(operator="socratic", reason=HOSTILE, rules=(HOSTILE,), evidence=(ExampleId("r1"),), gain=0.1)
+    change = Change(
+        operator="socratic", reason=HOSTILE, rules=(HOSTILE,), evidence=(ExampleId("r1"),), gain=0.1, rows=8
+    )
     best = replace(result.best, prompt=Prompt(user=HOSTILE, demos=(Demo(inputs={"x": HOSTILE}, output=HOSTILE),)))
     return replace(result, best=best, changes=(change,), warnings=(HOSTILE,), stop_reason=HOSTILE)
 

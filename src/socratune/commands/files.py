@@ -5,12 +5,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from socratune.memory.errors import BadInput
 from socratune.options import Manner, RunName
+
+if TYPE_CHECKING:
+    from socratune.graphs.result import Result
+    from socratune.tools.task_files import LoadedTask
 
 PromptFile = Annotated[Path, typer.Argument(metavar="PROMPT", help="A text file with the prompt.")]
 RowsFile = Annotated[Path, typer.Argument(metavar="ROWS", help="Labelled rows: csv, jsonl or json.")]
@@ -70,8 +74,28 @@ def apply(run: RunName, manner: Manner) -> None:
         typer.echo(f"Nothing is written: the run did not prove a better prompt. {plain(result.sentence)}", err=True)
         raise typer.Exit(3)
     loaded = saved.load()
+    _check_untouched(loaded, result)
     console = Console(stderr=True, highlight=False)
     console.print(diff_lines(result.seed.prompt, result.best.prompt) or Text("nothing to change"))
     if not manner.yes:
-        typer.confirm(f"Write this into {loaded.source.document.path}?", abort=True, err=True)
+        _agree()
     typer.echo(f"Wrote {write_back(loaded, result.best.prompt)}")
+
+
+def _agree() -> None:
+    try:
+        agreed = typer.confirm("Write this into the file that your prompt came from?", err=True)
+    except typer.Abort:
+        raise BadInput("nobody answered", cure="pass --yes to write without being asked") from None
+    if not agreed:
+        raise typer.Exit(1)
+
+
+def _check_untouched(loaded: LoadedTask, result: Result) -> None:
+    """Raise `BadInput` when the prompt is neither the one that the run began with nor the one it would write."""
+    if loaded.task.prompt not in (result.seed.prompt, result.best.prompt):
+        raise BadInput(
+            "the prompt has changed since the run; it would be overwritten",
+            place=str(loaded.source.document.path),
+            cure="take what you want from best.yaml in the run's folder, or put the old prompt back first",
+        )
