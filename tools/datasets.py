@@ -218,7 +218,8 @@ def _parsed(text: str, place: str, *, first_line: int) -> object:
     try:
         return json.loads(text, object_pairs_hook=_object, parse_float=_number, parse_constant=_number)
     except json.JSONDecodeError as error:
-        problem = f"not valid JSON ({error.msg} at column {error.colno})"
+        what = error.msg.removesuffix(" at")
+        problem = f"not valid JSON ({what}, column {error.colno})"
         cure = "in .jsonl each line is one whole object, in .json the file is one list"
         raise BadInput(problem, place=f"{place}:{first_line + error.lineno - 1}", cure=cure) from error
     except ValueError as error:

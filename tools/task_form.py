@@ -224,16 +224,18 @@ def _complaint(
     error: ValidationError, form: type[BaseModel], *, place: str, lines: Mapping[str, int] | None = None
 ) -> BadInput:
     """Put the first thing that is wrong in one line."""
-    first = error.errors(include_url=False, include_input=False)[0]
+    first = error.errors(include_url=False)[0]
     steps = [str(step) for step in first["loc"]]
     key = ".".join(steps)
     where = f"{place}:{lines.get(steps[0], 1) if steps else 1}" if lines is not None else place
     if first["type"] == "extra_forbidden":
         nested = _NESTED.get(steps[0], form) if len(steps) > 1 else form
         return BadInput(f"unknown key {key!r}", place=where, cure=suggestion(steps[-1], nested.model_fields))
-    said = first.get("ctx", {}).get("error", first["msg"])
+    said = str(first.get("ctx", {}).get("error", first["msg"]))
     cure = "write a text, in quotes if need be" if first["type"] == "string_type" else ""
-    return BadInput(": ".join(part for part in (key, str(said)) if part), place=where, cure=cure)
+    if isinstance(first["input"], str | int | float) and said.startswith("Input should"):
+        said = f"{first['input']!r} cannot be used; it {said.removeprefix('Input ')}"
+    return BadInput(": ".join(part for part in (key, said) if part), place=where, cure=cure)
 
 
 _NESTED: Mapping[str, type[BaseModel]] = {

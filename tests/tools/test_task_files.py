@@ -155,14 +155,23 @@ def test_a_locked_text_is_in_the_style_of_the_prompt(tmp_path: Path) -> None:
         ("[" * 5000, ":1: not valid YAML"),
         ("", ":1: a task file holds `key: value` lines"),
         ("- a\n", ":1: a task file holds `key: value` lines"),
-        (PROMPT + REST + "name: 7\n", ":6: name: Input should be a valid string; write a text, in quotes"),
-        (PROMPT + REST + "limit: 0\n", ":6: limit: Input should be greater than or equal to 1"),
-        (PROMPT + REST + "budget: -1\n", ":6: budget.usd: Input should be greater than or equal to 0"),
-        (PROMPT + REST + "budget: .nan\n", ":6: budget.usd: Input should be a finite number"),
+        (
+            PROMPT + REST + "name: 7\n",
+            ":6: name: 7 cannot be used; it should be a valid string; write a text, in quotes",
+        ),
+        (PROMPT + REST + "limit: 0\n", ":6: limit: 0 cannot be used; it should be greater than or equal to 1"),
+        (
+            PROMPT + REST + "budget: -1\n",
+            ":6: budget.usd: -1 cannot be used; it should be greater than or equal to 0",
+        ),
+        (PROMPT + REST + "budget: .nan\n", ":6: budget.usd: nan cannot be used; it should be a finite number"),
         (REST, ":1: the prompt is written once: as prompt:, as system: and user:, or as messages:"),
         (PROMPT + "system: x\n" + REST, ":1: the prompt is written once"),
         ("messages: [{role: user, content: a}, {role: user, content: b}]\n" + REST, ":1: messages: more than one"),
-        ("messages: [{role: assistant, content: a}]\n" + REST, ":1: messages.0.role: Input should be 'system' or"),
+        (
+            "messages: [{role: assistant, content: a}]\n" + REST,
+            ":1: messages.0.role: 'assistant' cannot be used; it should be 'system' or",
+        ),
         (
             "prompt: Which queue?\n" + REST,
             ":1: the prompt names no column; write {{ticket}} where the row goes, or use",
@@ -243,11 +252,11 @@ def test_a_budget_flag_names_its_caps_and_a_bare_number_is_usd(text: str, budget
     ("text", "said"),
     [
         ("rolouts=6", "--budget: unknown key 'rolouts'; did you mean 'rollouts'?"),
-        ("rollouts=-6", "--budget: rollouts: Input should be greater than or equal to 0"),
-        ("rollouts=many", "--budget: rollouts: Input should be a valid integer"),
-        ("", "--budget: usd: Input should be a valid number"),
+        ("rollouts=-6", "--budget: rollouts: '-6' cannot be used; it should be greater than or equal to 0"),
+        ("rollouts=many", "--budget: rollouts: 'many' cannot be used; it should be a valid integer"),
+        ("", "--budget: usd: '' cannot be used; it should be a valid number"),
         ("1,usd=2", "--budget: 'usd' is given twice"),
-        ("inf", "--budget: usd: Input should be a finite number"),
+        ("inf", "--budget: usd: 'inf' cannot be used; it should be a finite number"),
     ],
 )
 def test_a_budget_flag_that_cannot_be_read_is_named(text: str, said: str) -> None:
