@@ -96,6 +96,11 @@ class Result:
         """Paid for all roles."""
         return sum(spent.usd for spent in self.spent.values())
 
+    @property
+    def priced(self) -> bool:
+        """Whether the price of every model that was called is known, so that `usd` is all that was paid."""
+        return all(spent.priced for spent in self.spent.values())
+
     def as_dict(self) -> dict[str, Any]:
         """Return the object that `--json` prints."""
         total = Spent.total(self.spent.values())
@@ -115,7 +120,7 @@ class Result:
             "sentence": self.sentence,
             "calls": {"rollouts": total.rollouts, **_optimizer_calls(self.spent), "cached": self.cached},
             "tokens": {"in": total.tokens_in, "out": total.tokens_out},
-            "usd": round(self.usd, 6),
+            "usd": round(self.usd, 6) if self.priced else None,
             "lost_usd": round(self.lost_usd, 6),
             "prompt": self.prompt.as_dict(),
             "candidate": promising,

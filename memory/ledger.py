@@ -62,6 +62,11 @@ class Spent:
         """In and out."""
         return self.tokens_in + self.tokens_out
 
+    @property
+    def priced(self) -> bool:
+        """Whether `usd` is what was paid; without a known price tokens were used and nothing was booked."""
+        return self.usd > 0 or self.tokens == 0
+
     def plus(self, other: Spent) -> Spent:
         """Return the sum."""
         return Spent(**{name: value + getattr(other, name) for name, value in asdict(self).items()})

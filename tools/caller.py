@@ -66,6 +66,7 @@ class Caller:
         self._throttles = {role: Throttle(concurrency) for role in models}
         self._flying: dict[str, asyncio.Task[PaidReply]] = {}
         self._straight_failures = 0
+        self._last_failure = ""
         self.purse = purse
         self.cached = 0
         """Calls that were answered from the ledger or by a call in flight."""
@@ -126,7 +127,7 @@ class Caller:
         async with throttle.slot():
             self.purse.check_open()
             if self._straight_failures >= STRAIGHT_FAILURES:
-                raise Paused(f"{STRAIGHT_FAILURES} calls in a row gave no answer")
+                raise Paused(f"{STRAIGHT_FAILURES} calls in a row gave no answer; the last: {self._last_failure}")
             row = await self._ledger.begin_call(start)
             try:
                 paid = _paid(model, await _send(model, request))
@@ -142,6 +143,7 @@ class Caller:
     def _failed(self, error: CallFailed, throttle: Throttle) -> None:
         # Answers that are cut are the prompt's doing, not the provider's.
         self._straight_failures += not isinstance(error, _CutAnswer)
+        self._last_failure = str(error)
         if isinstance(error, TransientFailure):
             throttle.refused(error.retry_after or 0.0)
 

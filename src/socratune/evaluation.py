@@ -61,7 +61,7 @@ class Evaluation:
             "sentence": self.sentence,
             "calls": self.spent.calls,
             "tokens": {"in": self.spent.tokens_in, "out": self.spent.tokens_out},
-            "usd": round(self.spent.usd, 6),
+            "usd": round(self.spent.usd, 6) if self.spent.priced else None,
             "cut_by": self.cut or None,
         }
 
@@ -184,7 +184,8 @@ def _shown(found: Evaluation) -> RenderableType:
         table.add_column(name, justify="left" if name == "prompt" else "right")
     for name, scored in zip(found.names, found.scored, strict=True):
         table.add_row(Text(plain(name)), *_numbers(scored))
-    cost = f"{found.spent.calls:,} calls, {found.spent.usd:.4f} USD{' (simulated)' if found.simulated else ''}"
+    usd = f"{found.spent.usd:.4f}" if found.spent.priced else "not known in"
+    cost = f"{found.spent.calls:,} calls, {usd} USD{' (simulated)' if found.simulated else ''}"
     lines = [found.sentence, f"The {found.cut} budget cut it short." if found.cut else "", cost]
     if found.simulated:
         lines.append(CAVEAT)

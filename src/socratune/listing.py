@@ -39,7 +39,8 @@ class Entry:
     dev: tuple[float | None, float | None]
     """Of the user's own prompt and of the best found."""
     test: tuple[float | None, float | None]
-    usd: float
+    usd: float | None
+    """None when the price of a model is not known."""
     age: float
     """Seconds since it began."""
 
@@ -66,7 +67,7 @@ def _entry(folder: RunFolder) -> Entry:
         status=str(record.get("status") or _unfinished(folder)),
         dev=(sides[0].get("dev"), sides[1].get("dev")),
         test=(sides[0].get("test"), sides[1].get("test")),
-        usd=float(record["usd"]) if "usd" in record else _spent(folder),
+        usd=record["usd"] if "usd" in record else _spent(folder),
         age=time.time() - _born(folder),
     )
 
@@ -93,11 +94,12 @@ def _unfinished(folder: RunFolder) -> str:
         return "running"
 
 
-def _spent(folder: RunFolder) -> float:
+def _spent(folder: RunFolder) -> float | None:
     if not folder.ledger.exists():
         return 0.0
     with opened(folder) as ledger:
-        return Spent.total(ledger.spent().values()).usd
+        spent = ledger.spent().values()
+        return Spent.total(spent).usd if all(each.priced for each in spent) else None
 
 
 def table(found: Sequence[Entry], manner: Manner, *, width: int) -> RenderableType:
@@ -111,7 +113,12 @@ def table(found: Sequence[Entry], manner: Manner, *, width: int) -> RenderableTy
     if wide:
         shown.add_column("task", style="dim", overflow="ellipsis", no_wrap=True)
     for entry in found:
-        numbers = (_move(entry.dev), _move(entry.test), f"{entry.usd:.2f}", _age(entry.age))
+        numbers = (
+            _move(entry.dev),
+            _move(entry.test),
+            "?" if entry.usd is None else f"{entry.usd:.2f}",
+            _age(entry.age),
+        )
         task = (Text(one_line(entry.task.rpartition("/")[2])),) if wide else ()
         shown.add_row(Text(entry.run), Text(STATUSES.get(entry.status, entry.status)), *numbers, *task)
     steps = [manner.command("resume", entry.run) for entry in found if entry.status == "unfinished"]

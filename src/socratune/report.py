@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from socratune.graphs.result import Change, Result
+from socratune.memory.ledger import Spent
 from socratune.memory.records import Prompt
 from socratune.progress import points
 from socratune.text import CAVEAT, one_line, plain, prompt_diff
@@ -133,12 +134,18 @@ def _cost(result: Result) -> RenderableType:
 
 def cost_rows(result: Result) -> list[tuple[str, ...]]:
     """Return what each role cost, and the sum: role, calls, tokens in and out, USD."""
-    rows = [
-        (role, f"{spent.calls:,}", f"{spent.tokens_in:,}", f"{spent.tokens_out:,}", f"{spent.usd:.4f}")
-        for role, spent in sorted(result.spent.items(), reverse=True)
-    ]
+    rows = [(role, *_use(spent)) for role, spent in sorted(result.spent.items(), reverse=True)]
     calls, came, went = (_sum(result.spent.values(), name) for name in ("calls", "tokens_in", "tokens_out"))
-    return [*rows, ("all", f"{calls:,}", f"{came:,}", f"{went:,}", f"{result.usd:.4f}")]
+    return [*rows, ("all", f"{calls:,}", f"{came:,}", f"{went:,}", _paid(result.usd, priced=result.priced))]
+
+
+def _use(spent: Spent) -> tuple[str, ...]:
+    used = (f"{number:,}" for number in (spent.calls, spent.tokens_in, spent.tokens_out))
+    return (*used, _paid(spent.usd, priced=spent.priced))
+
+
+def _paid(usd: float, *, priced: bool) -> str:
+    return f"{usd:.4f}" if priced else "not known"
 
 
 def _sum(spent: Iterable[Any], name: str) -> int:

@@ -242,3 +242,9 @@ async def test_an_event_is_recorded_once_and_events_keep_their_order(ledger: Led
     assert ledger.events("told") == [events[1], events[3]]
     assert ledger.event("plan:2") == events[0]
     assert ledger.event("plan:3") is None
+
+
+def test_a_price_that_is_not_known_is_not_taken_for_zero() -> None:
+    assert Spent().priced
+    assert Spent(calls=1, tokens_in=5, usd=0.1).priced
+    assert not Spent(calls=1, tokens_in=5).priced
