@@ -6,11 +6,11 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from socratune.agents.scorers import Scorer
 from socratune.memory.errors import CallFailed
 from socratune.memory.ledger import Ledger
 from socratune.memory.records import Candidate, Example, Rollout
 from socratune.tools.caller import Line
-from socratune.tools.metrics import Metric
 from socratune.tools.purse import Phase
 from socratune.tools.template import messages
 
@@ -20,7 +20,7 @@ class Evaluator:
     """Scores candidates by the task's metric; what the ledger has already is not run again."""
 
     line: Line
-    metric: Metric
+    scorer: Scorer
     ledger: Ledger
 
     async def score(
@@ -48,9 +48,9 @@ class Evaluator:
         request = messages(candidate.prompt, example.inputs)
         try:
             output = await self.line.ask(request, phase=phase, repeat=repeat)
+            score = await self.scorer.score(output, example, phase=phase)
         except CallFailed as error:
             return Rollout(candidate_id=candidate.id, example_id=example.id, repeat=repeat, error=error.reason)
-        score = self.metric(output, example)
         return Rollout(
             candidate_id=candidate.id,
             example_id=example.id,

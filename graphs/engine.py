@@ -13,6 +13,7 @@ from socratune.agents.evaluator import Evaluator
 from socratune.agents.instructions import AgentPrompt
 from socratune.agents.planner import Planner
 from socratune.agents.rewriter import Rewriter
+from socratune.agents.scorers import scorer_of
 from socratune.agents.teacher import Teacher
 from socratune.graphs.checkpoints import checkpoints, continue_graph
 from socratune.graphs.context import Agents, OptimizeDeps, Sealed, SearchDeps
@@ -30,7 +31,6 @@ from socratune.tools.caller import Caller, Line
 from socratune.tools.guard import Guard, longest_prompt
 from socratune.tools.journal import Journal, Listener
 from socratune.tools.logs import run_log
-from socratune.tools.metrics import metric_named
 from socratune.tools.models import LanguageModel, connect
 from socratune.tools.purse import Purse
 from socratune.tools.splits import Splits, data_notes, ordered, split
@@ -219,7 +219,6 @@ def _search_deps(
 ) -> SearchDeps:
     task, ledger = order.task, journal.ledger
     train = _rows(order, settings, "train")
-    metric = metric_named(task.metric, task.metric_options)
     target = Line(caller=caller, role="target", max_tokens=task.max_output_tokens)
     return SearchDeps(
         task=task,
@@ -227,7 +226,7 @@ def _search_deps(
         root=task.prompt.id,
         train=train,
         dev=_rows(order, settings, "dev"),
-        evaluator=Evaluator(line=target, metric=metric, ledger=ledger),
+        evaluator=Evaluator(line=target, scorer=scorer_of(task, caller), ledger=ledger),
         agents=agents_of(Line(caller=caller, role="optimizer", max_tokens=OPTIMIZER_TOKENS), task.prompt),
         guard=Guard.build(seed=task.prompt, variables=task.variables, constraints=task.constraints, train=train),
         ledger=ledger,

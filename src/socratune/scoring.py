@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from socratune.agents.evaluator import Evaluator
+from socratune.agents.scorers import scorer_of
 from socratune.graphs.engine import Order, Settings
 from socratune.memory.errors import BudgetExhausted
 from socratune.memory.ledger import Ledger, Spent
 from socratune.memory.records import Budget, Candidate, Example, ExampleId, Prompt, Rollout, Task
 from socratune.orders import check_unchanged
 from socratune.tools.caller import Caller, Line
-from socratune.tools.metrics import metric_named
 from socratune.tools.models import connect
 from socratune.tools.purse import Purse
 
@@ -135,7 +135,7 @@ def bench(sides: Sequence[Contestant], budget: Budget, *, settings: Settings) ->
     evaluators = tuple(
         Evaluator(
             line=Line(caller=caller, role="target", max_tokens=side.task.max_output_tokens),
-            metric=metric_named(side.task.metric, side.task.metric_options),
+            scorer=scorer_of(side.task, caller),
             ledger=side.ledger,
         )
         for side, caller in zip(sides, callers, strict=True)

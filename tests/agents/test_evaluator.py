@@ -4,6 +4,7 @@ import pytest
 from tests.fakes import UNCAPPED, Provider, caller_of, reply, row
 
 from socratune.agents.evaluator import Evaluator
+from socratune.agents.scorers import Measured
 from socratune.memory.errors import BudgetExhausted, FinalFailure
 from socratune.memory.ledger import Ledger
 from socratune.memory.records import Budget, Candidate, Prompt
@@ -17,7 +18,7 @@ ROWS = [row(number) for number in range(1, 7)]
 
 def evaluator(ledger: Ledger, provider: Provider, *, budget: Budget = UNCAPPED) -> Evaluator:
     line = Line(caller=caller_of(ledger, provider, budget=budget), role="target", max_tokens=20)
-    return Evaluator(line=line, metric=metric_named("exact", {}), ledger=ledger)
+    return Evaluator(line=line, scorer=Measured(metric=metric_named("exact", {})), ledger=ledger)
 
 
 def answer(request: Request) -> Reply | str:
