@@ -61,9 +61,9 @@ class LoadedTask:
     """What was assumed, one sentence each."""
 
 
-def load_task(path: Path, *, overrides: Overrides = AS_WRITTEN) -> LoadedTask:
-    """Read a task file and its rows. Raises `BadInput` before anything is called."""
-    document = read_document(path)
+def load_task(path: Path, *, overrides: Overrides = AS_WRITTEN, line: int | None = None) -> LoadedTask:
+    """Read a task file, or one line of a JSONL file of tasks, and its rows. Raises `BadInput`; nothing is called."""
+    document = read_document(path, line=line)
     form = document.form
     data = overrides.data or _data_path(document)
     rows = read_rows(data, limit=overrides.limit or form.limit)
@@ -212,7 +212,7 @@ def _task(document: Document, prompt: Prompt, variables: tuple[str, ...], overri
     metric, options = _metric(document)
     budget = overrides.budget or Budget(**form.budget.model_dump())
     return Task(
-        name=form.name or document.path.stem,
+        name=document.name,
         goal=form.goal,
         prompt=prompt,
         variables=variables,

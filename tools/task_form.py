@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -140,19 +140,30 @@ class Document:
     """A task file that was read: its form, and where each key stands."""
 
     path: Path
+    line: int | None = None
+    """Of a file with one task a line, which line this is, counted from 1."""
     form: TaskForm
     written: Mapping[str, object]
     """The keys as they were written, in their order."""
     lines: Mapping[str, int]
+
+    @property
+    def name(self) -> str:
+        """What the task is called where it gives no name itself."""
+        return self.form.name or (self.path.stem if self.line is None else f"{self.path.stem}-{self.line}")
 
     def at(self, key: str) -> str:
         """Return the place of a key, for messages."""
         return f"{self.path}:{self.lines.get(key, 1)}"
 
 
-def read_document(path: Path) -> Document:
-    """Read a task file."""
-    return parse_document(read_text(path), path)
+def read_document(path: Path, *, line: int | None = None) -> Document:
+    """Read a task file, or one line of a JSONL file of tasks: a line of JSON is YAML, too."""
+    text = read_text(path)
+    if line is None:
+        return parse_document(text, path)
+    # The empty lines before it keep the places that messages name.
+    return replace(parse_document("\n" * (line - 1) + text.split("\n")[line - 1], path), line=line)
 
 
 def parse_document(text: str, path: Path) -> Document:

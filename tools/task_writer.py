@@ -54,6 +54,9 @@ def apply(original: LoadedTask, prompt: Prompt) -> Path:
     Raises `BadInput`, and leaves every file as it was, when that cannot be done or the prompt there is another by now.
     """
     path = original.source.document.path
+    if original.source.document.line is not None:
+        cure = "take the new prompt from best.yaml in the run's folder"
+        raise BadInput("a task that is a line of a file is not written back", place=str(path), cure=cure)
     before = read_text(path)
     document = parse_document(before, path)
     if not _holds(document, original.task.prompt, original):

@@ -38,12 +38,14 @@ class SavedOrder:
     overrides: Overrides = AS_WRITTEN
     settings: Settings = field(default_factory=Settings)
     kind: Literal["optimize", "eval"] = "optimize"
+    line: int | None = None
+    """Of a file with one task a line, which line, counted from 1."""
     against: Path | None = None
     """Of an eval: the task file whose prompt is the baseline."""
 
     def load(self) -> LoadedTask:
         """Read the task and its rows as they are now. Raises `BadInput` before anything is called."""
-        return read_task(self.file, self.overrides)
+        return read_task(self.file, self.overrides, line=self.line)
 
     def save(self, folder: RunFolder) -> None:
         """Keep it beside the run."""
@@ -67,9 +69,11 @@ def _file(folder: RunFolder) -> Path:
     return folder.path / "order.json"
 
 
-def read_task(file: Path, overrides: Overrides = AS_WRITTEN, *, models: Models | None = None) -> LoadedTask:
+def read_task(
+    file: Path, overrides: Overrides = AS_WRITTEN, *, models: Models | None = None, line: int | None = None
+) -> LoadedTask:
     """Read a task file, with the models it names found and known, unless `models` stand in for them."""
-    loaded = load_task(file, overrides=overrides)
+    loaded = load_task(file, overrides=overrides, line=line)
     return replace(loaded, task=_checked(loaded.task, Path(os.path.abspath(file)).parent, models))
 
 
