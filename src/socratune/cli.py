@@ -14,7 +14,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from socratune.commands import files, optimize, runs, scoring, simulate, trying
+from socratune.commands import batch, files, optimize, runs, scoring, simulate, trying
 from socratune.memory.errors import BadInput, Interrupted, Paused, RunOwned
 from socratune.options import spread
 from socratune.text import plain
@@ -53,6 +53,7 @@ for name, command, panel in (
     ("init", files.init, START),
     ("doctor", trying.doctor, START),
     ("optimize", optimize.optimize, RUN),
+    ("batch", batch.batch, RUN),
     ("resume", optimize.resume, RUN),
     ("runs", runs.runs, RUN),
     ("report", runs.report, RUN),

@@ -29,11 +29,14 @@ def optimize(file: TaskFile, choices: Choices, pace: Pace, manner: Manner, accep
 
 def resume(run: RunName, manner: Manner, accept: Accept = "improved") -> None:
     """Go on with a run that was interrupted; what was paid for is not paid again."""
+    from socratune import batching
     from socratune.evaluation import evaluate
     from socratune.orders import SavedOrder
     from socratune.outcome import read_result
     from socratune.running import EXIT_CODES, go_on, show
 
+    if (several := manner.place.batch(run)) is not None:
+        batching.go_on(several, manner)
     folder = manner.place.run(run)
     saved = SavedOrder.read(folder)
     if saved.kind == "eval":
