@@ -47,11 +47,14 @@ async def content_limits(model: str, limits: Limits) -> AsyncIterator[Callable[[
 
 
 def check_stream(model: str, content_type: str) -> None:
-    """Raise unless a server answers with events: a wrong address often answers 200 with a page."""
+    """Raise unless a server answers with events.
+
+    A gateway in trouble answers 200 with a page, and so does a wrong address, which pauses the run after a few calls.
+    """
     kind = content_type.partition(";")[0].strip().lower()
     if kind != EVENTS:
         shown = kind if kind in ("text/html", "text/plain", "application/json") else "something else"
-        raise FinalFailure(model, f"the server answered with {shown} instead of a stream")
+        raise TransientFailure(model, f"the server answered with {shown} instead of a stream")
 
 
 @dataclass(slots=True, kw_only=True)
