@@ -14,7 +14,7 @@ import pytest
 import stamina
 from tests.tools.providers.conftest import Serve
 from tests.tools.providers.scene import WORLD, Served, Speaker
-from tests.tools.providers.test_faults import FINAL, RETURNED, SOON, TRANSIENT
+from tests.tools.providers.test_faults import FINAL, RETURNED, TRANSIENT
 
 from socratune.evals.laid_out import order_of
 from socratune.graphs.engine import Order, optimize
@@ -23,10 +23,13 @@ from socratune.memory.errors import Paused
 from socratune.memory.records import Budget, digest
 from socratune.memory.runs import Home, RunFolder
 from socratune.tools.caller import ATTEMPTS
+from socratune.tools.providers.stream import Limits
 from socratune.tools.simulator.faults import NAMES, Faults
 from socratune.tools.simulator.wire import Manners
 
 BUDGET = Budget(rollouts=160)
+PATIENT = Limits(connect=2.0, first=1.5, gap=1.0)
+"""Long enough for a busy machine: eight answers in a row must not be late."""
 SHARE = 0.1
 """Of requests, of one fault by itself."""
 PASSING = {name: SHARE if name == "rate_limit" else 0.02 for name in (*TRANSIENT, "no_usage")}
@@ -72,7 +75,7 @@ def _order(speaker: Speaker, provider: Served) -> Order:
     return replace(
         order,
         task=replace(order.task, target=target, optimizer=optimizer),
-        models={"target": speaker.model(target, SOON), "optimizer": speaker.model(optimizer, SOON)},
+        models={"target": speaker.model(target, PATIENT), "optimizer": speaker.model(optimizer, PATIENT)},
         settings=replace(order.settings, concurrency=16),
     )
 
