@@ -16,13 +16,11 @@ from socratune.memory.records import Budget, Constraints, Demo, Example, Prompt,
 from socratune.tools import template, tokens
 from socratune.tools.datasets import Row, columns_of, examples, read_rows
 from socratune.tools.metrics import check_rows, metric_named
-from socratune.tools.model_spec import is_code
+from socratune.tools.model_spec import is_application, is_code
 from socratune.tools.task_form import Document, Part, budget_of, read_document, read_text, suggestion
 
 FILE = "file://"
 HOME = ".socratune"
-APPLICATIONS = ("python:", "call:")
-"""How targets begin that are the user's own code."""
 DEFAULT_BUDGET = Budget(rollouts=600)
 
 
@@ -105,9 +103,9 @@ def optimizer_for(target: str) -> str:
 
 def own_cost(task: Task) -> str | None:
     """Say of an application that its cost is its own; None of any other target."""
-    if not task.target.startswith(APPLICATIONS):
+    if not is_application(task.target):
         return None
-    return "what your application spends is its own affair: USD counts only what it reports, Answer(text, usd=...)"
+    return "your application's own cost is not counted, unless it reports it: return Answer(text, usd=...)"
 
 
 def texts_of(document: Document, *, read: Callable[[Path], str] = read_text) -> dict[Part, str]:

@@ -20,6 +20,7 @@ from socratune.options import home_folder
 from socratune.orders import Models, Rows, SavedOrder, order_of, read_task, rows_file
 from socratune.outcome import keep_leading, write_outcome
 from socratune.tools.journal import Listener
+from socratune.tools.model_spec import CALL
 from socratune.tools.task_files import LoadedTask, Overrides
 
 
@@ -126,7 +127,7 @@ async def _run(
     except (Paused, Interrupted) as error:
         if saved is not None:
             error.add_note(f"go on with: socratune resume {folder.id}")
-        elif order.task.target.startswith("call:"):
+        elif order.task.target.startswith(CALL):
             error.add_note("its target is a function of this program, so that no command can go on with it")
         raise
     write_outcome(folder, result, loaded)

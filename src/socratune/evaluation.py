@@ -28,7 +28,7 @@ from socratune.running import Stopper, agree, resumable, stoppable, tell
 from socratune.scoring import Contestant, Scored, bench, mean_interval, scores_kept, shared
 from socratune.text import CAVEAT, plain
 from socratune.tools.statistics import compare
-from socratune.tools.task_files import LoadedTask
+from socratune.tools.task_files import LoadedTask, own_cost
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +104,8 @@ def start_evaluation(saved: SavedOrder, manner: Manner) -> None:
     """Make a folder and score."""
     loaded = _tasks(saved, manner.consent)
     tell(_announced(loaded), manner)
+    for note in dict.fromkeys(filter(None, (own_cost(each.task) for each in loaded.values()))):
+        tell(note, manner)
     agree((each.task.target for each in loaded.values()), manner)
     folder = manner.place.new_run(f"{next(reversed(loaded.values())).task.name}-eval")
     folder.scoring.touch()

@@ -18,13 +18,14 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from socratune import Answer, BadInput, Interrupted, optimize
+from socratune import Answer, BadInput, Interrupted, Paused, optimize
 from socratune.consent import Consent
 from socratune.memory.ledger import Event
 from socratune.memory.runs import Home
-from socratune.orders import read_task
+from socratune.orders import Models, read_task
 from socratune.standing import opened
 from socratune.tools.metrics import exact
+from socratune.tools.models import Request, ScriptedModel
 from socratune.tools.template import messages
 
 from .conftest import TASK, Command, lay_out
@@ -112,9 +113,10 @@ def test_a_web_application_is_optimized_and_scores_the_same_when_it_is_run_by_ha
     done = command("optimize", application(tmp_path), "--allow-code", "--yes", "--json", "--no-memory")
     assert (done.code, done.json["status"]) == (0, "improved")
     assert "to your application" in done.err
-    assert any("its own affair" in warning for warning in done.json["warnings"])
+    assert any("own cost is not counted" in warning for warning in done.json["warnings"])
     run = Home(path=tmp_path / ".socratune").run("last")
     best = read_task(run.best, consent=Consent(code="idle"))
+    assert "its own   its own" in command("report", run.id).out.replace("|", " ")
     with opened(run) as ledger:
         tested = ledger.settings()["rows"]["test"][: done.json["test"]["n"]]
     by_id = {example.id: example for example in best.examples}
@@ -200,6 +202,24 @@ def test_a_metric_of_ones_own_scores_a_run(command: Command, tmp_path: Path) -> 
     own = command("eval", file, "--yes", "--json", "--allow-code").json["scores"][file.name]
     file.write_text(TASK)
     assert own["mean"] == command("eval", file, "--json").json["scores"][file.name]["mean"]
+
+
+def test_the_other_columns_reach_the_metric_and_nobody_else(tmp_path: Path) -> None:
+    heard: list[Request] = []
+
+    def overheard(request: Request) -> str:
+        heard.append(request)
+        return "shipping"
+
+    file = lay_out(tmp_path)
+    file.write_text(TASK.replace("metric: exact", "metric: python:app.py:metric").replace("400", "100"))
+    (tmp_path / "app.py").write_text(CANARY.replace('row["queue"]', 'row["queue"] and row["note"] == "margin"'))
+    notes = [{**row, "note": "margin"} for row in rows(40)]
+    models: Models = {"target": ScriptedModel(answer=overheard), "optimizer": ScriptedModel(answer=overheard)}
+    with pytest.raises(Paused):
+        optimize(file, notes, home=tmp_path, settings=WITHOUT_MEMORY, models=models, allow_code=True)
+    said = "".join(message.content for request in heard for message in request.messages)
+    assert ("expected" in said, "margin" in said) == (True, False)
 
 
 def test_a_broken_metric_pauses_with_file_and_line(command: Command, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from socratune.memory import records
 from socratune.memory.errors import FinalFailure
 from socratune.memory.records import UserCode
+from socratune.tools.model_spec import CALL
 from socratune.tools.models import ANSWER, Price, Reply, Request
 from socratune.tools.usercode.process import CodeProcess
 from socratune.tools.usercode.worker import USES, outcome
@@ -86,4 +87,4 @@ class Application:
 def name_of(function: Callable[..., object]) -> str:
     """Return what records call a function of this program: `call:module.qualname`."""
     named = function if hasattr(function, "__qualname__") else type(function)
-    return f"call:{named.__module__}.{named.__qualname__}"
+    return f"{CALL}{named.__module__}.{named.__qualname__}"
