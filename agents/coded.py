@@ -8,8 +8,9 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from socratune.memory.errors import FinalFailure, Paused
-from socratune.memory.records import Example, UserCode
-from socratune.tools.metrics import Score, missed
+from socratune.memory.records import Example
+from socratune.memory.usercode import UserCode
+from socratune.tools.metrics import Score
 from socratune.tools.purse import Phase
 from socratune.tools.usercode.process import CodeProcess
 
@@ -17,6 +18,8 @@ SECONDS = 60.0
 """The longest that the function may take for one output."""
 FIRST_FAILURES = 10
 """So many failures before the first score pause the run: the metric is broken, not a row."""
+LONGEST_SHOWN = 100
+"""Characters of an expected text or an output."""
 
 
 class ScoreForm(BaseModel):
@@ -51,7 +54,7 @@ class Coded:
             raise
         self._scored = True
         # Agents learn from what is said of a miss; a bare number tells them nothing.
-        default = "" if said.score == 1 else missed(example.expected, output, reward=said.score).feedback
+        default = "" if said.score == 1 else f"expected {_shown(example.expected)}, got {_shown(output.strip())}"
         return Score(reward=said.score, feedback=said.feedback or default)
 
     async def aclose(self) -> None:
@@ -71,3 +74,7 @@ class Coded:
                 f"none of the first {FIRST_FAILURES} outputs got a score; the last: {error.reason}; "
                 "a metric that is mended needs a new run"
             ) from error
+
+
+def _shown(text: str) -> str:
+    return repr(text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]} …")

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import KW_ONLY, asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, NewType
+
+from socratune.memory.usercode import UserCode
 
 CandidateId = NewType("CandidateId", str)
 ExampleId = NewType("ExampleId", str)
@@ -107,43 +108,6 @@ class Budget:
     minutes: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What an application answered and, when it says so, what that cost."""
-
-    text: str
-    _: KW_ONLY
-    tokens_in: int | None = None
-    tokens_out: int | None = None
-    usd: float | None = None
-
-
-Application = Callable[[list[dict[str, str]], Mapping[str, str]], Awaitable[str | Answer] | str | Answer]
-"""From the messages and the row's inputs to an answer: a user's own application, prompt injected."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UserCode:
-    """A function in one of the user's files, which they have agreed to run."""
-
-    spec: str
-    """As written: `python:app.py:answer`."""
-    folder: str
-    """Absolute; where it runs, and what its path is relative to."""
-    digest: str
-    """SHA-256 of the file that was agreed to; what differs from it is not run."""
-
-    @property
-    def file(self) -> str:
-        """Absolute path of its file."""
-        return os.path.join(self.folder, self.spec.removeprefix("python:").rpartition(":")[0])
-
-    @property
-    def function(self) -> str:
-        """Its name in the file."""
-        return self.spec.rpartition(":")[2]
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
     """What is wanted, without the rows: those are kept apart, so that the search can hold a task."""
@@ -155,7 +119,7 @@ class Task:
     metric: str
     metric_options: Mapping[str, str | float] = field(default_factory=dict)
     target: str | Any
-    """Model specification, `sim:WORLD` for example. From Python also an `Application`; a run knows it by its name."""
+    """Model specification, `sim:WORLD` for example. From Python also an `Answerer`; a run knows it by its name."""
     optimizer: str
     max_output_tokens: int = 512
     """Longest answer the target may give."""

@@ -190,11 +190,6 @@ def _missed(expected: str, found: str, *, reward: float = 0.0) -> Score:
     return Score(reward=reward, feedback=f"expected {expected}, got {_shown(found.strip())}")
 
 
-def missed(expected: str, output: str, *, reward: float) -> Score:
-    """Return the score of an output that fell short, with what was expected and what came instead."""
-    return _missed(_shown(expected), output, reward=reward)
-
-
 def _unread(example: Example, output: str) -> Score:
     found = f"found no clear answer in {_shown(output.strip())}" if output.strip() else "got nothing"
     return Score(reward=0.0, feedback=f"expected {_shown(example.expected)}, {found}", parsed=False)

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from socratune.memory.errors import BadInput
-from socratune.memory.records import Example, Message, UserCode, digest
+from socratune.memory.records import Example, Message, digest
+from socratune.memory.usercode import UserCode
 from socratune.tools.model_spec import ModelSpec, is_code
 
 ANSWER = "stop"

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from socratune.graphs.engine import Settings
     from socratune.graphs.result import Result
     from socratune.memory.errors import BadInput, Interrupted, Paused, RunOwned
-    from socratune.memory.records import Answer, Budget, Example, Prompt, Task
+    from socratune.memory.records import Budget, Example, Prompt, Task
+    from socratune.memory.usercode import Answer
 
     __version__: str
 
@@ -40,7 +41,8 @@ _PLACES = {
     "graphs.engine": ("Settings",),
     "graphs.result": ("Result",),
     "memory.errors": ("BadInput", "Interrupted", "Paused", "RunOwned"),
-    "memory.records": ("Answer", "Budget", "Example", "Prompt", "Task"),
+    "memory.records": ("Budget", "Example", "Prompt", "Task"),
+    "memory.usercode": ("Answer",),
 }
 _PLACE_OF = {name: f"socratune.{place}" for place, names in _PLACES.items() for name in names}
 

@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Literal
 
 from socratune.memory.errors import BadInput
-from socratune.memory.records import Task, UserCode
+from socratune.memory.records import Task
 from socratune.memory.runs import Home, write_once
+from socratune.memory.usercode import UserCode
 from socratune.tools.model_spec import is_code
 from socratune.tools.usercode.reference import find_code
 

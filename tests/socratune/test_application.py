@@ -241,6 +241,15 @@ def test_resuming_with_another_application_is_refused(command: Command, tmp_path
     assert (refused.code, "have changed since" in refused.err) == (2, True)
 
 
+def test_a_run_goes_on_once_the_service_behind_its_application_is_back(command: Command, tmp_path: Path) -> None:
+    waits = '    if not Path(__file__).with_name("up").exists():\n        raise ConnectionError("down")\n'
+    code = CANARY.replace('    return "shipping"', f'{waits}    return "shipping"')
+    paused = command("optimize", application(tmp_path, code, rows=24), "--yes", "--allow-code")
+    assert (paused.code, "ConnectionError: down (app.py:6)" in paused.err) == (4, True)
+    (tmp_path / "up").touch()
+    assert command("resume", "last", "--yes").code == 3
+
+
 def test_a_function_is_a_target_from_python(tmp_path: Path) -> None:
     known = {row["ticket"]: row["queue"] for row in rows(60)}
 

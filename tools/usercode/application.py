@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from socratune.memory import records
 from socratune.memory.errors import FinalFailure
-from socratune.memory.records import UserCode
+from socratune.memory.usercode import Answerer, UserCode
 from socratune.tools.model_spec import CALL
 from socratune.tools.models import ANSWER, Price, Reply, Request
 from socratune.tools.usercode.process import CodeProcess
-from socratune.tools.usercode.worker import USES, outcome
+from socratune.tools.usercode.worker import USES, file_of, outcome
 
 SECONDS = 240.0
 """The longest that one answer may take."""
@@ -54,9 +52,9 @@ class Application:
         return cls(name=code.spec, run=process.call, close=process.aclose)
 
     @classmethod
-    def here(cls, function: records.Application) -> Application:
+    def here(cls, function: Answerer) -> Application:
         """Return a function of this program, called where it is."""
-        name, file = name_of(function), inspect.getsourcefile(inspect.unwrap(function)) or ""
+        name, file = name_of(function), file_of(function)
 
         async def run(arguments: Mapping[str, object]) -> Any:
             said = await outcome(function, USES["application"], file, arguments)

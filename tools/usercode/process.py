@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from socratune.memory.errors import FinalFailure
-from socratune.memory.records import UserCode
+from socratune.memory.usercode import UserCode
 
 WORKER = Path(__file__).with_name("worker.py")
 LONGEST_LINE = 32 * 1024 * 1024

@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 
 from socratune.memory.errors import BadInput
-from socratune.memory.records import UserCode
+from socratune.memory.usercode import UserCode
 from socratune.tools.datasets import fingerprint
 from socratune.tools.model_spec import CODE
 from socratune.tools.task_files import beside

@@ -20,7 +20,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any, BinaryIO
 
 LARGEST = 4 * 1024 * 1024
@@ -174,8 +174,19 @@ def told(error: BaseException, file: str) -> str:
 
 def place(function: Callable[..., Any], file: str) -> str:
     """Return where a function stands, for messages."""
-    code = getattr(inspect.unwrap(function), "__code__", None)
-    return f"{Path(file).name}:{code.co_firstlineno}" if code else Path(file).name
+    code = _code(function)
+    return f"{Path(file).name}:{code.co_firstlineno}" if code else Path(file).name or type(function).__name__
+
+
+def file_of(function: Callable[..., Any]) -> str:
+    """Return the file that a function, or the class of a callable object, was written in; empty when in none."""
+    code = _code(function)
+    return code.co_filename if code else ""
+
+
+def _code(function: Callable[..., Any]) -> CodeType | None:
+    own = inspect.unwrap(function)
+    return getattr(own, "__code__", None) or getattr(getattr(type(own), "__call__", None), "__code__", None)  # noqa: B004  # the method itself is wanted
 
 
 def _masked(text: str) -> str:

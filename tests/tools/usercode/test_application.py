@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 import pytest
 from tests.fakes import UNCAPPED, Provider, caller_of, request
@@ -11,6 +12,7 @@ from socratune.agents.scorers import Measured
 from socratune.memory.errors import BadInput, BudgetExhausted, FinalFailure, Paused
 from socratune.memory.ledger import Ledger
 from socratune.memory.records import Budget, Candidate, Example, ExampleId, Prompt
+from socratune.memory.usercode import Answerer
 from socratune.tools.caller import Line
 from socratune.tools.metrics import metric_named
 from socratune.tools.models import LanguageModel, Price, connect
@@ -53,6 +55,19 @@ async def test_rows_that_differ_only_where_the_prompt_does_not_look_are_two_call
     provider = Provider(answer=lambda _: "monday")
     await evaluator(ledger, provider).score(Candidate(prompt=Prompt(user="Which? {{ticket}}")), rows, phase="search")
     assert [each.row for each in provider.requests] == [None]
+
+
+class Desk:
+    def __call__(self, _: Turns, row: Row) -> str:
+        return row["queue"]
+
+
+@pytest.mark.parametrize("application", [Desk(), Desk().__call__, partial(Desk().__call__)])
+async def test_any_callable_is_an_application(ledger: Ledger, application: Answerer) -> None:
+    here = Application.here(application)
+    assert here.name.startswith("call:")
+    with pytest.raises(FinalFailure, match="the application raised KeyError: 'queue'"):
+        await caller_of(ledger, here).call("target", request(), phase="search")
 
 
 async def test_what_an_application_reports_is_booked_and_what_it_does_not_is_nothing(ledger: Ledger) -> None:

@@ -16,7 +16,7 @@ from socratune.tools.usercode.process import CodeProcess, Use
 from socratune.tools.usercode.reference import find_code
 
 APP = """\
-import asyncio, os, sys, time
+import asyncio, os, sys, time; import subprocess
 from socratune import Answer
 
 async def echo(messages, row):
@@ -61,6 +61,9 @@ def kill(messages, row):
 
 async def blocked(messages, row):
     time.sleep(60)
+
+def helper(messages, row):
+    return str(subprocess.Popen(["sleep", "60"]).pid)
 
 async def slow(messages, row):
     await asyncio.sleep(60 if row["ticket"] == "slow" else 0.1)
@@ -204,6 +207,18 @@ async def test_closing_leaves_no_process_behind_and_the_next_call_starts_one(des
     await process.aclose()
     assert not alive(first)
     assert int((await process.call(asked()))["text"].split()[-1]) != first
+
+
+async def test_what_the_application_started_ends_with_it(desk: Desk) -> None:
+    process = desk.process("helper")
+    started = int((await process.call(asked()))["text"])
+    assert alive(started)
+    await process.aclose()
+    for _ in range(100):
+        if not alive(started):
+            return
+        await asyncio.sleep(0.02)
+    pytest.fail("a helper outlived its application")
 
 
 def test_the_process_ends_when_its_owner_is_killed(tmp_path: Path) -> None:
