@@ -250,6 +250,17 @@ def test_a_run_goes_on_once_the_service_behind_its_application_is_back(command: 
     assert command("resume", "last", "--yes").code == 3
 
 
+def test_the_best_prompt_of_a_run_names_the_same_code_from_where_it_lies(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    file = application(tmp_path / "sub", CANARY, rows=24)
+    file.write_text(file.read_text().replace("metric: exact", "metric: python:app.py:metric"))
+    assert command("optimize", file, "--yes", "--allow-code").code == 3
+    home = Home(path=tmp_path / ".socratune")
+    again = read_task(home.run("last").best, consent=Consent(code="asked", home=home)).task
+    assert {code.file for code in again.code} == {str(tmp_path / "sub" / "app.py")}
+    assert (again.target, again.metric) == ("python:sub/app.py:answer", "python:sub/app.py:metric")
+
+
 def test_a_function_is_a_target_from_python(tmp_path: Path) -> None:
     known = {row["ticket"]: row["queue"] for row in rows(60)}
 

@@ -7,6 +7,7 @@ more, alone, so that only the guilty one fails.
 from __future__ import annotations
 
 import asyncio
+import codecs
 import contextlib
 import itertools
 import json
@@ -174,7 +175,7 @@ class _Child:
 
     async def _listen(self) -> None:
         """Give each answer to whoever waits for it, until the process ends or no longer keeps to the protocol."""
-        with contextlib.suppress(ValueError):
+        with contextlib.suppress(ValueError, TypeError):
             async for line in self._stdout:
                 said = json.loads(line)
                 answer = self._waiting.get(said["id"]) if "id" in said else self._first
@@ -192,8 +193,10 @@ class _Child:
 
     async def _repeat(self) -> None:
         """Repeat on our own stderr what it prints; a live view then keeps its place below."""
+        decoder = codecs.getincrementaldecoder("utf-8")("replace")
         while said := await self._stderr.read(4096):
-            sys.stderr.write(said.decode("utf-8", "replace"))
+            with contextlib.suppress(OSError, ValueError):  # a stderr that is gone must not hold up the application
+                sys.stderr.write(decoder.decode(said))
 
 
 def _environment() -> dict[str, str]:

@@ -65,6 +65,8 @@ async def blocked(messages, row):
 def helper(messages, row):
     return str(subprocess.Popen(["sleep", "60"]).pid)
 
+not_callable = 0
+
 async def slow(messages, row):
     await asyncio.sleep(60 if row["ticket"] == "slow" else 0.1)
     return "done"
@@ -154,7 +156,7 @@ async def test_it_runs_in_the_folder_of_the_task_and_serves_many_calls_from_one_
         ("huge", "returned more than 4 MiB"),
         ("leave", "raised SystemExit: 4 (app.py:33)"),
         ("kill", "ended its process (signal 9)"),
-        ("nowhere", "could not be loaded: it has no function 'nowhere'"),
+        ("not_callable", "could not be loaded: it has no function 'not_callable'"),
     ],
 )
 async def test_what_goes_wrong_in_the_users_code_has_a_name_and_a_place(desk: Desk, function: str, told: str) -> None:
@@ -166,9 +168,9 @@ async def test_what_goes_wrong_in_the_users_code_has_a_name_and_a_place(desk: De
 async def test_a_file_that_cannot_be_imported_says_why(desk: Desk) -> None:
     for text, told in {
         "import nonexistent_thing": "ModuleNotFoundError",
-        "def (": "SyntaxError: invalid syntax",
+        "return": "SyntaxError: 'return' outside function",
     }.items():
-        (desk.folder / "app.py").write_text(f"\n{text}\n")
+        (desk.folder / "app.py").write_text(f"echo = None\n{text}\n")
         with pytest.raises(FinalFailure, match=rf"could not be loaded: it raised {told}.*\(app.py:2\)"):
             await desk.process("echo").call(asked())
 
