@@ -136,6 +136,8 @@ class _Child:
 
     async def ask(self, arguments: Mapping[str, object], *, seconds: float) -> dict[str, Any]:
         """Return the answer to one call. Raises `TimeoutError` without one in time, `_Died` when the process ends."""
+        if self.ended:
+            raise _Died("ended its process")
         number = next(self._numbers)
         answer = self._waiting[number] = asyncio.get_running_loop().create_future()
         self._send({"id": number, "arguments": arguments})
