@@ -158,6 +158,9 @@ def test_consent_is_kept_from_others_and_counts_for_its_user_alone(
     assert command("eval", file, "--yes").code == 2
     kept.write_text("[]")
     assert command("eval", file, "--yes").code == 2
+    monkeypatch.setenv("XDG_STATE_HOME", str(file))
+    nowhere = command("eval", file, "--yes", "--allow-code")
+    assert (nowhere.code, "set XDG_STATE_HOME to a folder of yours" in nowhere.err) == (2, True)
     assert not (tmp_path / "canary").exists()
 
 
