@@ -34,6 +34,7 @@ from socratune.tools.logs import run_log
 from socratune.tools.models import LanguageModel, connect
 from socratune.tools.purse import Purse
 from socratune.tools.splits import Splits, data_notes, ordered, split
+from socratune.tools.task_files import own_cost
 
 OPTIMIZER_TOKENS = 2_000
 """Longest reply of an agent that does not write a whole prompt."""
@@ -57,12 +58,15 @@ class Order:
     examples: tuple[Example, ...]
     settings: Settings = Settings()
     models: Mapping[Role, LanguageModel] | None = None
-    """Models of the caller's own; None connects those that the task names."""
+    """Models of the caller's own, by role; those that the task names are connected for the other roles."""
 
     @property
     def fingerprint(self) -> str:
         """What must be the same when a run is resumed."""
-        rows = [[row.id, dict(row.inputs), row.expected] for row in self.examples]
+        # Other columns count only where a metric of the user's own reads them.
+        rows = [
+            [row.id, dict(row.inputs), row.expected, *([dict(row.extra)] if row.extra else [])] for row in self.examples
+        ]
         same = asdict(self.settings)
         same.pop("concurrency")
         return digest([asdict(self.task), rows, same])
@@ -175,13 +179,18 @@ def _first_settings(order: Order, splits: Splits, lessons: Lessons) -> dict[str,
         "recipe": order.task.recipe,
         "rows": rows,
         "sizes": {"train": len(splits.train), "dev": len(splits.dev), "test": len(splits.test)},
-        "warnings": [*splits.notes, *data_notes(order.examples), *_again(tested, before)],
+        "warnings": [*_own_cost(order), *splits.notes, *data_notes(order.examples), *_again(tested, before)],
         "memory_as_of": lessons.latest(),
         "held": {phase: asdict(budget) for phase, budget in allotment.held.items()},
         "look": 1 + lessons.looks({row.group for row in tested}),
         "task": asdict(order.task),
         "settings": asdict(order.settings),
     }
+
+
+def _own_cost(order: Order) -> list[str]:
+    said = own_cost(order.task)
+    return [said] if said else []
 
 
 def _again(tested: Sequence[Example], before: frozenset[str]) -> list[str]:
@@ -197,10 +206,11 @@ def _rows(order: Order, settings: Mapping[str, Any], name: str) -> tuple[Example
 
 def _caller(order: Order, ledger: Ledger, folder: RunFolder, settings: Mapping[str, Any]) -> Caller:
     task = order.task
-    models = order.models or {
-        "target": connect(task.target, examples=order.examples, seed=order.settings.seed),
-        "optimizer": connect(task.optimizer, examples=order.examples, seed=order.settings.seed),
-    }
+    models = dict(order.models or {})
+    specs: dict[Role, str] = {"target": task.target, "optimizer": task.optimizer}
+    for role, spec in specs.items():
+        if role not in models:
+            models[role] = connect(spec, examples=order.examples, seed=order.settings.seed, code=task.code)
     purse = Purse(
         task.budget,
         held=Allotment.read_held(settings["held"]),

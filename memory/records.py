@@ -10,7 +10,9 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Literal, NewType
+from typing import Any, Literal, NewType
+
+from socratune.memory.usercode import UserCode
 
 CandidateId = NewType("CandidateId", str)
 ExampleId = NewType("ExampleId", str)
@@ -43,6 +45,8 @@ class Example:
     expected: str
     group: str
     """Fingerprint of the inputs without case, spacing or punctuation; duplicates share it."""
+    extra: Mapping[str, str] = field(default_factory=dict)
+    """The other columns, the expected one among them: for a metric of the user's own, and for no agent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,14 +118,16 @@ class Task:
     variables: tuple[str, ...]
     metric: str
     metric_options: Mapping[str, str | float] = field(default_factory=dict)
-    target: str
-    """Model specification, `sim:WORLD` for example."""
+    target: str | Any
+    """Model specification, `sim:WORLD` for example. From Python also an `Answerer`; a run knows it by its name."""
     optimizer: str
     max_output_tokens: int = 512
     """Longest answer the target may give."""
     constraints: Constraints = Constraints()
     budget: Budget = Budget()
     recipe: str = "auto"
+    code: tuple[UserCode, ...] = ()
+    """Functions of the user's that target and metric name; what is not here is not run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

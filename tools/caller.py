@@ -17,7 +17,7 @@ from socratune.memory.errors import BadInput, CallFailed, FinalFailure, Paused, 
 from socratune.memory.ledger import CallStart, Ledger, PaidReply, Spent
 from socratune.memory.records import Message, Role
 from socratune.tools.datasets import well_formed
-from socratune.tools.models import ANSWER, Closable, LanguageModel, Price, Reply, Request
+from socratune.tools.models import ANSWER, Closable, LanguageModel, ReadsRow, Reply, Request
 from socratune.tools.purse import Phase, Purse
 from socratune.tools.sections import seal
 from socratune.tools.throttle import Throttle
@@ -41,9 +41,14 @@ class Line:
     role: Role
     max_tokens: int
 
-    async def ask(self, messages: tuple[Message, ...], *, phase: Phase, repeat: int = 0) -> str:
-        """Return the answer's text. Raises `CallFailed`, `BudgetExhausted`, `Paused` or `Interrupted`."""
-        request = Request(messages=messages, max_tokens=self.max_tokens, repeat=repeat)
+    async def ask(
+        self, messages: tuple[Message, ...], *, phase: Phase, repeat: int = 0, row: Mapping[str, str] | None = None
+    ) -> str:
+        """Return the answer's text. Raises `CallFailed`, `BudgetExhausted`, `Paused` or `Interrupted`.
+
+        `row`, the row's inputs, reaches an application of the user's and no other model.
+        """
+        request = Request(messages=messages, max_tokens=self.max_tokens, repeat=repeat, row=row)
         return (await self.caller.call(self.role, request, phase=phase)).text
 
 
@@ -69,6 +74,9 @@ class Caller:
         self._straight_failures = 0
         self._answered: set[Role] = set()
         self._last_failure = ""
+        self._dearest: dict[Role, float] = {}
+        """USD of the dearest call of each role in this process."""
+        self._others: list[Closable] = []
         self.purse = purse
         self.cached = 0
         """Calls that were answered from the ledger or by a call in flight."""
@@ -76,6 +84,8 @@ class Caller:
 
     async def call(self, role: Role, request: Request, *, phase: Phase) -> PaidReply:
         """Answer from the ledger when the same call was completed before, else pay for it."""
+        if request.row is not None and not isinstance(self._models[role], ReadsRow):
+            request = replace(request, row=None)
         key = request.key(self._models[role].name)
         paid = self._ledger.paid(key)
         if paid is not None:
@@ -91,25 +101,30 @@ class Caller:
             self.cached += 1
         return await asyncio.shield(task)
 
+    def close_too(self, other: Closable) -> None:
+        """Close this with the models, when all is drained."""
+        self._others.append(other)
+
     async def drain(self) -> None:
         """Wait for the calls in flight: what was sent is paid for and must be kept. Then let go of connections."""
         await asyncio.gather(*self._flying.values(), return_exceptions=True)
-        for model in self._models.values():
-            if isinstance(model, Closable):
-                await model.aclose()
+        for each in (*self._models.values(), *self._others):
+            if isinstance(each, Closable):
+                await each.aclose()
 
     async def _pay(self, role: Role, request: Request, key: str, phase: Phase) -> PaidReply:
         model = self._models[role]
         # The target is sent the row as it is: what looks like a mark there is the row's own.
         if role != "target":
             request = replace(request, messages=seal(request.messages, self._secret))
-        worst = _worst_case(role, request, model.price)
+        worst = _worst_case(role, request, model, self._dearest.get(role, 0.0))
         await self.purse.admit(phase, worst)
         spent = Spent()
         try:
             start = CallStart(key=key, role=role, phase=phase, model=model.name, reserved_usd=worst.usd)
             paid = await self._persist(model, request, start)
             spent = _spent(role, paid)
+            self._dearest[role] = max(self._dearest.get(role, 0.0), paid.usd)
         except _CutAnswer as error:
             spent = _spent(role, error.paid)
             raise
@@ -172,7 +187,9 @@ def _pause_before_retry(error: Exception) -> bool | float:
 
 def _paid(model: LanguageModel, reply: Reply) -> PaidReply:
     """Only a natural end counts as an answer; what was cut or refused must not become a score."""
-    usd = model.price.cost(tokens_in=reply.tokens_in, tokens_out=reply.tokens_out) if model.price else 0.0
+    usd = reply.usd
+    if usd is None:
+        usd = model.price.cost(tokens_in=reply.tokens_in, tokens_out=reply.tokens_out) if model.price else 0.0
     text = well_formed(reply.text)
     paid = PaidReply(text=text, tokens_in=reply.tokens_in, tokens_out=reply.tokens_out, usd=usd)
     if reply.stop_reason != ANSWER:
@@ -189,14 +206,16 @@ def _spent(role: Role, paid: PaidReply) -> Spent:
     return Spent(calls=1, rollouts=rollouts, tokens_in=paid.tokens_in, tokens_out=paid.tokens_out, usd=paid.usd)
 
 
-def _worst_case(role: Role, request: Request, price: Price | None) -> Spent:
+def _worst_case(role: Role, request: Request, model: LanguageModel, dearest: float) -> Spent:
+    """Return what a call may cost at most; an application's is the most that it has reported so far."""
     tokens_in = sum(at_most(message.content) for message in request.messages)
-    usd = price.cost(tokens_in=tokens_in, tokens_out=request.max_tokens) if price else 0.0
+    usd = model.price.cost(tokens_in=tokens_in, tokens_out=request.max_tokens) if model.price else 0.0
+    usd = max(usd, dearest) if isinstance(model, ReadsRow) else usd
     rollouts = 1 if role == "target" else 0
     return Spent(calls=1, rollouts=rollouts, tokens_in=tokens_in, tokens_out=request.max_tokens, usd=usd)
 
 
 def _need_prices(models: Mapping[Role, LanguageModel], purse: Purse) -> None:
-    unpriced = [model.name for model in models.values() if model.price is None]
+    unpriced = [each.name for each in models.values() if each.price is None and not isinstance(each, ReadsRow)]
     if unpriced and purse.budget.usd is not None:
         raise BadInput(f"the price of {unpriced[0]} is not known", cure="cap the run by rollouts instead of usd")

@@ -10,7 +10,19 @@ from socratune.memory.errors import BadInput
 
 Provider = Literal["openai", "anthropic", "sim"]
 PROVIDERS: tuple[Provider, ...] = ("openai", "anthropic", "sim")
+CODE = "python:"
+CALL = "call:"
 FORMS = "write openai:NAME, anthropic:NAME, openai:NAME@http://host/v1 or, for a simulated model, sim:WORLD"
+
+
+def is_code(name: str) -> bool:
+    """Whether a target or a metric is a function in a file of the user's, `python:app.py:answer`."""
+    return name.startswith(CODE)
+
+
+def is_application(target: str) -> bool:
+    """Whether a target is the user's own code: in a file, or a function of the program that called us."""
+    return target.startswith((CODE, CALL))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,12 +6,14 @@ only caller.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+from socratune.memory.errors import BadInput
 from socratune.memory.records import Example, Message, digest
-from socratune.tools.model_spec import ModelSpec
+from socratune.memory.usercode import UserCode
+from socratune.tools.model_spec import ModelSpec, is_code
 
 ANSWER = "stop"
 """The only stop reason that counts as an answer; adapters map what their provider calls a natural end to it."""
@@ -25,11 +27,14 @@ class Request:
     max_tokens: int
     repeat: int = 0
     """Which of several answers to the same question this is, counted from 0."""
+    row: Mapping[str, str] | None = None
+    """The row's inputs, for an application that reads them; None for any other model."""
 
     def key(self, model: str) -> str:
         """Return what makes two calls the same call: every byte sent, and the repeat number."""
         turns = [[message.role, message.content] for message in self.messages]
-        return digest([model, self.max_tokens, self.repeat, turns], length=32)
+        row = [] if self.row is None else [dict(self.row)]
+        return digest([model, self.max_tokens, self.repeat, turns, *row], length=32)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +45,8 @@ class Reply:
     stop_reason: str | None
     tokens_in: int
     tokens_out: int
+    usd: float | None = None
+    """What it cost, when whoever answered said so; else it is priced by its tokens."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,8 +77,17 @@ class LanguageModel(Protocol):
 
 
 @runtime_checkable
+class ReadsRow(Protocol):
+    """A model that is the user's own application: it is given the row, and what it costs only it can say."""
+
+    @property
+    def reads_row(self) -> bool:
+        """Whether requests carry the row."""
+
+
+@runtime_checkable
 class Closable(Protocol):
-    """A model that holds connections."""
+    """Whoever holds connections or a process."""
 
     async def aclose(self) -> None:
         """Let go of them; the next call opens new ones. Closing twice is harmless."""
@@ -93,7 +109,12 @@ class ScriptedModel:
 
 
 def check_model(spec: str) -> None:
-    """Raise `BadInput` when `spec` names no model, or its key is not set; reads at most a world file, calls nothing."""
+    """Raise `BadInput` when `spec` names no model, or its key is not set; reads at most a world file, calls nothing.
+
+    Code is looked at where its consent is asked.
+    """
+    if is_code(spec):
+        return
     found = ModelSpec.parse(spec)
     if found.provider == "sim":
         from socratune.tools.simulator.world import load_world  # noqa: PLC0415  # worlds are read only when named
@@ -110,14 +131,30 @@ def world_name(spec: str) -> str:
     return spec.removeprefix("sim:").removesuffix(":strong").removesuffix(":weak")
 
 
-def connect(spec: str, *, examples: Sequence[Example], seed: int) -> LanguageModel:
+def connect(spec: str, *, examples: Sequence[Example], seed: int, code: Sequence[UserCode] = ()) -> LanguageModel:
     """Return the model that `spec` names; nothing is called, and no SDK is imported before the first call.
 
     `examples` and `seed` matter to simulated models alone: a world is laid over the rows, and its chance follows
-    the seed. Raises `BadInput` as `check_model` does.
+    the seed. `code` is what may be run of the user's own. Raises `BadInput` as `check_model` does.
     """
+    if is_code(spec):
+        return _application(spec, code)
     found = ModelSpec.parse(spec)
     return _simulated(found, examples, seed) if found.provider == "sim" else _real(found)
+
+
+def _application(spec: str, code: Sequence[UserCode]) -> LanguageModel:
+    from socratune.tools.usercode.application import Application  # noqa: PLC0415  # it imports this module
+
+    return Application.of(allowed(spec, code))
+
+
+def allowed(spec: str, code: Sequence[UserCode]) -> UserCode:
+    """Return the function that `spec` names. Raises `BadInput` when it is not among those that may be run."""
+    for each in code:
+        if each.spec == spec:
+            return each
+    raise BadInput(f"{spec!r} is code that was not allowed to run", cure="pass --allow-code once you trust it")
 
 
 def _simulated(spec: ModelSpec, examples: Sequence[Example], seed: int) -> LanguageModel:

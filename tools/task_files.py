@@ -16,6 +16,7 @@ from socratune.memory.records import Budget, Constraints, Demo, Example, Prompt,
 from socratune.tools import template, tokens
 from socratune.tools.datasets import Row, columns_of, examples, read_rows
 from socratune.tools.metrics import check_rows, metric_named
+from socratune.tools.model_spec import is_application, is_code
 from socratune.tools.task_form import Document, Part, budget_of, read_document, read_text, suggestion
 
 FILE = "file://"
@@ -94,8 +95,17 @@ def parse_budget(text: str) -> Budget:
 
 
 def optimizer_for(target: str) -> str:
-    """Return the model that improves the prompt when none is named: one key then suffices."""
+    """Return the model that improves the prompt when none is named: one key then suffices. Empty when none can be."""
+    if is_code(target):
+        return ""
     return f"sim:{target.split(':')[1]}:strong" if target.startswith("sim:") else target
+
+
+def own_cost(task: Task) -> str | None:
+    """Say of an application that its cost is its own; None of any other target."""
+    if not is_application(task.target):
+        return None
+    return "your application's own cost is not counted, unless it reports it: return Answer(text, usd=...)"
 
 
 def texts_of(document: Document, *, read: Callable[[Path], str] = read_text) -> dict[Part, str]:
@@ -118,10 +128,13 @@ def file_of(document: Document, part: Part) -> Path | None:
     written = document.form.parts[part].strip()
     if not written.startswith(FILE) or "\n" in written:
         return None
-    place, relative = document.at(key_of(document, part)), written.removeprefix(FILE)
+    return beside(document.path.parent, written.removeprefix(FILE), place=document.at(key_of(document, part)))
+
+
+def beside(folder: Path, relative: str, *, place: str) -> Path:
+    """Return a file that a task file leads to: in this folder, and through no link. Raises `BadInput` otherwise."""
     if ".." in PurePosixPath(relative).parts or PurePosixPath(relative).is_absolute():
-        raise BadInput(f"{written!r} leads out of the folder", place=place, cure="put the file beside the task file")
-    folder = document.path.parent
+        raise BadInput(f"{relative!r} leads out of the folder", place=place, cure="put the file beside the task file")
     return _inside(folder, folder / relative, place=place, cure="put the file itself beside the task file")
 
 
@@ -209,6 +222,10 @@ def _task(document: Document, prompt: Prompt, variables: tuple[str, ...], overri
     if target is None:
         cure = "write `target:` and the model that will run the prompt, or pass --target"
         raise BadInput("names no target", place=document.at("target"), cure=cure)
+    optimizer = overrides.optimizer or form.optimizer or optimizer_for(target)
+    if not optimizer:
+        cure = "write `optimizer:` and the model that improves the prompt, or pass --optimizer"
+        raise BadInput("names no optimizer, and an application cannot be one", place=document.at("target"), cure=cure)
     metric, options = _metric(document)
     budget = overrides.budget or Budget(**form.budget.model_dump())
     return Task(
@@ -219,7 +236,7 @@ def _task(document: Document, prompt: Prompt, variables: tuple[str, ...], overri
         metric=metric,
         metric_options=options,
         target=target,
-        optimizer=overrides.optimizer or form.optimizer or optimizer_for(target),
+        optimizer=optimizer,
         max_output_tokens=form.max_output_tokens,
         budget=DEFAULT_BUDGET if budget == Budget() else budget,
         recipe=overrides.recipe or form.recipe,
@@ -229,6 +246,10 @@ def _task(document: Document, prompt: Prompt, variables: tuple[str, ...], overri
 def _metric(document: Document) -> tuple[str, dict[str, str | float]]:
     written = document.form.metric or {"name": "exact"}
     name, options = str(written["name"]), {key: value for key, value in written.items() if key != "name"}
+    if is_code(name) and options:
+        raise BadInput(f"{name} has options", place=document.at("metric"), cure="a function of your own takes none")
+    if is_code(name):
+        return name, {}
     try:
         metric_named(name, options)
     except BadInput as error:
@@ -238,7 +259,7 @@ def _metric(document: Document) -> tuple[str, dict[str, str | float]]:
 
 def _examples(rows: tuple[Row, ...], task: Task, expected: str) -> tuple[Example, ...]:
     """Return the examples, each with an expected output that the metric can use."""
-    found = examples(rows, inputs=task.variables, expected=expected)
+    found = examples(rows, inputs=task.variables, expected=expected, whole=is_code(task.metric))
     for row, example in zip(rows, found, strict=True):
         try:
             check_rows(task.metric, (example,))
@@ -259,6 +280,8 @@ def _constraints(document: Document, prompt: Prompt, style: template.Style, name
 
 def _notes(document: Document, task: Task, style: template.Style) -> Iterator[str]:
     used = template.variables(task.prompt.instructions, task.variables)
+    if (cost := own_cost(task)) is not None:
+        yield cost
     if document.form.metric is None:
         yield "no metric is named; answers count when they equal the expected text (exact)"
     if style != "native":

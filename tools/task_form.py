@@ -28,8 +28,13 @@ def _not_yet(value: object) -> object:
     """Refuse what a later version will read."""
     if isinstance(value, dict):
         raise ValueError("a mapping is not supported yet; write one text")  # noqa: TRY004  # pydantic reads ValueError
+    return value
+
+
+def _model(value: object) -> object:
+    """Refuse code where only a model can stand."""
     if isinstance(value, str) and value.startswith("python:"):
-        raise ValueError("python: is not supported yet")
+        raise ValueError("python: names your application or your metric, and neither can be this")
     return value
 
 
@@ -38,7 +43,7 @@ def _metric(value: object) -> object:
     if not isinstance(options, dict):
         return value
     name = str(options.get("name", next(iter(options), "")))
-    if name in ("rubric", "pairwise") or name.startswith("python:"):
+    if name in ("rubric", "pairwise"):
         raise ValueError(f"{name} is not supported yet")
     if not isinstance(options.get("name"), str):
         raise ValueError("has no name; write {name: numeric, tolerance: 0.01}")  # noqa: TRY004
@@ -99,7 +104,7 @@ class TaskForm(_Form):
     expected: str = "expected"
     metric: Annotated[dict[str, str | float] | None, BeforeValidator(_metric)] = None
     target: Annotated[str | None, BeforeValidator(_not_yet)] = None
-    optimizer: Annotated[str | None, BeforeValidator(_not_yet)] = None
+    optimizer: Annotated[str | None, BeforeValidator(_not_yet), BeforeValidator(_model)] = None
     recipe: str = "auto"
     budget: Annotated[BudgetForm, BeforeValidator(_usd)] = BudgetForm()
     constraints: ConstraintsForm = ConstraintsForm()

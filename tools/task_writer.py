@@ -27,6 +27,7 @@ from socratune.tools.task_files import (
     texts_of,
 )
 from socratune.tools.task_form import Document, Part, parse_document, read_text
+from socratune.tools.usercode.reference import moved
 from socratune.tools.yaml_edits import dump, edited, key_edit, line_end, text_edit
 
 PROMPT_KEYS = ("prompt", "system", "user", "messages", "demos")
@@ -110,7 +111,9 @@ def _keys(path: Path, original: LoadedTask) -> dict[str, object]:
     keys: dict[str, object] = {"name": task.name, **written, "data": _data_from(path, original.source.data)}
     defaults = {"target": "", "optimizer": optimizer_for(task.target), "recipe": "auto"}
     chosen = {"target": task.target, "optimizer": task.optimizer, "recipe": task.recipe}
-    return keys | {key: value for key, value in chosen.items() if key in written or value != defaults[key]}
+    keys |= {key: value for key, value in chosen.items() if key in written or value != defaults[key]}
+    code = {each.spec: moved(each, root_of(path)) for each in task.code}
+    return {key: code.get(value, value) if isinstance(value, str) else value for key, value in keys.items()}
 
 
 def _locked(original: LoadedTask, style: template.Style) -> dict[str, object]:

@@ -15,10 +15,12 @@ if TYPE_CHECKING:
     from socratune.graphs.result import Result
     from socratune.memory.errors import BadInput, Interrupted, Paused, RunOwned
     from socratune.memory.records import Budget, Example, Prompt, Task
+    from socratune.memory.usercode import Answer
 
     __version__: str
 
 __all__ = [
+    "Answer",
     "BadInput",
     "Budget",
     "Example",
@@ -40,6 +42,7 @@ _PLACES = {
     "graphs.result": ("Result",),
     "memory.errors": ("BadInput", "Interrupted", "Paused", "RunOwned"),
     "memory.records": ("Budget", "Example", "Prompt", "Task"),
+    "memory.usercode": ("Answer",),
 }
 _PLACE_OF = {name: f"socratune.{place}" for place, names in _PLACES.items() for name in names}
 

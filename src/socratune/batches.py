@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from socratune.api import carry_out
+from socratune.consent import IDLE, Consent
 from socratune.graphs.batch import Outcome, Work, carry_out_all
 from socratune.graphs.engine import Order, Settings, Watch
 from socratune.graphs.result import Result
@@ -78,7 +79,9 @@ class Ended:
         return {"task": self.task, "run": self.run, "status": self.status, "said": self.said, "result": result}
 
 
-def orders_of(places: Sequence[Path], overrides: Overrides, settings: Settings) -> list[tuple[SavedOrder, LoadedTask]]:
+def orders_of(
+    places: Sequence[Path], overrides: Overrides, settings: Settings, *, consent: Consent
+) -> list[tuple[SavedOrder, LoadedTask]]:
     """Read every task that these files and folders hold; the overrides' budget is for all of them together.
 
     Raises `BadInput` for the first that cannot be used, with the others as notes; nothing is called.
@@ -91,7 +94,7 @@ def orders_of(places: Sequence[Path], overrides: Overrides, settings: Settings) 
     for file, line in found:
         saved = SavedOrder(file=file, line=line, overrides=each, settings=settings)
         try:
-            loaded = saved.load()
+            loaded = saved.load(consent)
         except BadInput as error:
             wrong.append(error)
             continue
@@ -150,12 +153,13 @@ def _file(folder: RunFolder) -> Path:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Onlookers:
-    """Who is told how a batch goes."""
+    """Who is told how a batch goes, and what code its tasks may run."""
 
     begun: Callable[[str, Caller], None]
     """Given the run's id and its caller before its first call."""
     heard: Callable[[str, Event], None]
     ended: Callable[[Ended], None]
+    consent: Consent
 
 
 async def carry_on(batch: Batch, home: Home, onlookers: Onlookers) -> list[Ended]:
@@ -177,7 +181,7 @@ def _work(folder: RunFolder, home: Home, onlookers: Onlookers) -> Work:
         if folder.result.exists():
             return read_result(folder)
         saved = SavedOrder.read(folder)
-        loaded = saved.load()
+        loaded = saved.load(onlookers.consent)
         order = Order(task=loaded.task, examples=loaded.examples, settings=saved.settings)
         watch = Watch(
             listeners=(keep_leading(folder, loaded), lambda event: onlookers.heard(folder.id, event)),
@@ -211,7 +215,7 @@ def write_out(ended: Sequence[Ended], home: Home, out: Path) -> list[str]:
     for each in ended:
         if each.result is None:
             continue
-        loaded = SavedOrder.read(RunFolder(path=home.path / "runs" / each.run)).load()
+        loaded = SavedOrder.read(RunFolder(path=home.path / "runs" / each.run)).load(IDLE)
         file = out / f"{_free_name(loaded.task.name, taken)}.yaml"
         try:
             write_task(file, each.result.prompt, loaded)

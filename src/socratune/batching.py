@@ -15,7 +15,7 @@ from socratune.batches import Batch, Ended, Onlookers, begin, carry_on, orders_o
 from socratune.before import forecast_of
 from socratune.graphs.engine import Settings
 from socratune.memory.runs import RunFolder
-from socratune.options import Manner
+from socratune.options import Trusting
 from socratune.running import INTERRUPTED, Stopper, agree, stoppable
 from socratune.tools.caller import Caller
 from socratune.tools.task_files import Overrides
@@ -25,10 +25,10 @@ CODES = (("interrupted", INTERRUPTED), ("failed", 1), ("paused", 4))
 
 
 def start(
-    tasks: Sequence[Path], overrides: Overrides, settings: Settings, manner: Manner, *, out: Path | None, jobs: int
+    tasks: Sequence[Path], overrides: Overrides, settings: Settings, manner: Trusting, *, out: Path | None, jobs: int
 ) -> None:
     """Read all tasks, ask once, and carry out the batch. Ends the command by raising `typer.Exit`."""
-    orders = orders_of(tasks, overrides, settings)
+    orders = orders_of(tasks, overrides, settings, consent=manner.consent)
     outlooks = {place_of(saved): forecast_of(loaded, manner.place, settings) for saved, loaded in orders}
     if not manner.quiet:
         Console(stderr=True, highlight=False).print(before(outlooks))
@@ -37,7 +37,7 @@ def start(
     go_on(folder, manner)
 
 
-def go_on(folder: RunFolder, manner: Manner) -> None:
+def go_on(folder: RunFolder, manner: Trusting) -> None:
     """Carry out a batch from where it stands. Ends the command by raising `typer.Exit`."""
     batch = read(folder)
     with folder.held():
@@ -61,7 +61,7 @@ def code_of(ended: Sequence[Ended]) -> int:
     return bad if bad is not None else 0 if statuses == {"improved"} else 3
 
 
-def _seen_through(batch: Batch, manner: Manner) -> list[Ended]:
+def _seen_through(batch: Batch, manner: Trusting) -> list[Ended]:
     console = Console(stderr=True, highlight=False)
     with BatchScreen(console, len(batch.runs), quiet=manner.quiet) as screen:
         stopper = Stopper(screen.say, screen.close)
@@ -70,5 +70,5 @@ def _seen_through(batch: Batch, manner: Manner) -> list[Ended]:
             screen.watch(run, caller)
             stopper.watch(caller)
 
-        onlookers = Onlookers(begun=begun, heard=screen.hear, ended=screen.ended)
+        onlookers = Onlookers(begun=begun, heard=screen.hear, ended=screen.ended, consent=manner.consent)
         return asyncio.run(stoppable(stopper, lambda: carry_on(batch, manner.place, onlookers)))

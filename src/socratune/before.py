@@ -10,7 +10,7 @@ from rich.text import Text
 
 from socratune.graphs.engine import Settings
 from socratune.memory.lessons import Lessons
-from socratune.memory.records import Budget, Role
+from socratune.memory.records import Budget, Role, Task
 from socratune.memory.runs import Home
 from socratune.outcome import short
 from socratune.text import one_line, plain
@@ -18,7 +18,10 @@ from socratune.tools.allotment import allot
 from socratune.tools.forecast import Forecast, Use, forecast
 from socratune.tools.models import Price, connect
 from socratune.tools.splits import Splits, data_notes, split
-from socratune.tools.task_files import LoadedTask
+from socratune.tools.task_files import LoadedTask, own_cost
+
+NOT_OURS = Price(input=0.0, output=0.0)
+"""Of an application: what it spends is no part of a forecast, and a note says so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +40,9 @@ def forecast_of(loaded: LoadedTask, home: Home, settings: Settings) -> Outlook:
     task = loaded.task
     splits = split(loaded.examples, salt=home.salt(), sealed=_sealed(home))
     prices: dict[Role, Price | None] = {
-        "target": connect(task.target, examples=loaded.examples, seed=settings.seed).price,
+        "target": NOT_OURS
+        if own_cost(task)
+        else connect(task.target, examples=loaded.examples, seed=settings.seed).price,
         "optimizer": connect(task.optimizer, examples=loaded.examples, seed=settings.seed).price,
     }
     return Outlook(
@@ -70,7 +75,10 @@ def forewarning(loaded: LoadedTask, outlook: Outlook) -> RenderableType:
         ("proof", _proof(outlook.forecast)),
         ("use", _uses(outlook)),
         ("caps", _caps(task.budget)),
-        ("models", f"{models}; {'simulated, so no text leaves this machine' if outlook.simulated else _sent(splits)}"),
+        (
+            "models",
+            f"{models}; {'simulated, so no text leaves this machine' if outlook.simulated else _sent(task, splits)}",
+        ),
     ]
     for label, line in lines:
         grid.add_row(label, Text(plain(line)))
@@ -84,10 +92,9 @@ def _plan(splits: Splits, outlook: Forecast) -> str:
     return f"{len(splits.train)} train (agents read them), {len(splits.dev)} dev (score edits), {sealed}"
 
 
-def _sent(splits: Splits) -> str:
-    return (
-        f"your prompt and all rows go to the first, the prompt and up to {len(splits.train)} train rows to the second"
-    )
+def _sent(task: Task, splits: Splits) -> str:
+    first = "your application, which does with them what it does" if own_cost(task) else "the first"
+    return f"your prompt and all rows go to {first}, the prompt and up to {len(splits.train)} train rows to the second"
 
 
 def _proof(outlook: Forecast) -> str:

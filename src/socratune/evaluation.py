@@ -14,6 +14,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from socratune.consent import Consent
 from socratune.graphs.engine import Order, Settings
 from socratune.memory.errors import BadInput
 from socratune.memory.ledger import Spent
@@ -27,7 +28,7 @@ from socratune.running import Stopper, agree, resumable, stoppable, tell
 from socratune.scoring import Contestant, Scored, bench, mean_interval, scores_kept, shared
 from socratune.text import CAVEAT, plain
 from socratune.tools.statistics import compare
-from socratune.tools.task_files import LoadedTask
+from socratune.tools.task_files import LoadedTask, own_cost
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,8 +102,10 @@ def _record(scored: Scored) -> dict[str, float | int | list[float] | None]:
 
 def start_evaluation(saved: SavedOrder, manner: Manner) -> None:
     """Make a folder and score."""
-    loaded = _tasks(saved)
+    loaded = _tasks(saved, manner.consent)
     tell(_announced(loaded), manner)
+    for note in dict.fromkeys(filter(None, (own_cost(each.task) for each in loaded.values()))):
+        tell(note, manner)
     agree((each.task.target for each in loaded.values()), manner)
     folder = manner.place.new_run(f"{next(reversed(loaded.values())).task.name}-eval")
     folder.scoring.touch()
@@ -120,12 +123,12 @@ def evaluate(saved: SavedOrder, folder: RunFolder, manner: Manner) -> None:
         Console(highlight=False).print(_shown(found))
 
 
-def _tasks(saved: SavedOrder) -> dict[str, LoadedTask]:
+def _tasks(saved: SavedOrder, consent: Consent) -> dict[str, LoadedTask]:
     """Return the tasks by the name of their file, the baseline first."""
-    mine = saved.load()
+    mine = saved.load(consent)
     if saved.against is None:
         return {short(saved.file): mine}
-    other = read_task(saved.against, saved.overrides)
+    other = read_task(saved.against, saved.overrides, consent=consent)
     same = [[(row.id, row.expected) for row in task.examples] for task in (mine, other)]
     if mine.source.data.resolve() != other.source.data.resolve() or same[0] != same[1]:
         raise BadInput("the two tasks have different rows", place=str(saved.against), cure="give the same with --data")
@@ -137,7 +140,7 @@ def _tasks(saved: SavedOrder) -> dict[str, LoadedTask]:
 
 
 def _scored(saved: SavedOrder, folder: RunFolder, manner: Manner) -> Evaluation:
-    loaded = _tasks(saved)
+    loaded = _tasks(saved, manner.consent)
     again = manner.command("resume", folder.id)
     with folder.held(), _sides(loaded, folder, saved.settings) as sides, resumable(folder, again=again):
         table = bench(sides, loaded[short(saved.file)].task.budget, settings=saved.settings)

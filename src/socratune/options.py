@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 import typer
 
 if TYPE_CHECKING:
+    from socratune.consent import Consent
     from socratune.graphs.engine import Settings
     from socratune.memory.runs import Home
     from socratune.tools.task_files import Overrides
@@ -68,11 +69,34 @@ class Manner(Shown):
 
         return Home(path=Path(os.path.abspath(self.home)))
 
+    @property
+    def consent(self) -> Consent:
+        """Code of the user's own runs when they have agreed to it before."""
+        from socratune.consent import Consent
+
+        return Consent(code="asked", home=self.place)
+
     def command(self, *words: str) -> str:
         """Return the words of a command that a person can type as they stand."""
         elsewhere = os.path.abspath(self.home) != os.path.abspath(home_folder())
         home = ("--home", os.path.relpath(self.home)) if elsewhere else ()
         return " ".join(("socratune", *words, *home))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trusting(Manner):
+    """The manner of commands that may run the user's own code."""
+
+    allow_code: Annotated[
+        bool, typer.Option("--allow-code", help="Let the task's python: code run, now and until it changes.")
+    ] = False
+
+    @property
+    def consent(self) -> Consent:
+        """With the flag they agree to it now."""
+        from socratune.consent import Consent
+
+        return Consent(code="allowed" if self.allow_code else "asked", home=self.place)
 
 
 @dataclass(frozen=True, kw_only=True)

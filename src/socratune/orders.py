@@ -12,6 +12,7 @@ from typing import Literal
 
 from pydantic import TypeAdapter, ValidationError
 
+from socratune.consent import Consent
 from socratune.graphs.engine import Order, Settings
 from socratune.graphs.recipes import recipe_named
 from socratune.memory.errors import BadInput
@@ -20,13 +21,16 @@ from socratune.memory.records import Example, Role, Task
 from socratune.memory.runs import RunFolder
 from socratune.tools.datasets import Row, columns_of, examples, read_rows, well_formed
 from socratune.tools.metrics import check_rows, metric_named
+from socratune.tools.model_spec import is_code
 from socratune.tools.models import LanguageModel, check_model, world_name
-from socratune.tools.task_files import AS_WRITTEN, LoadedTask, Overrides, load_task
+from socratune.tools.task_files import AS_WRITTEN, LoadedTask, Overrides, load_task, root_of
+from socratune.tools.usercode.application import Application
 
 Rows = Sequence[Mapping[str, str]]
 Models = Mapping[Role, LanguageModel]
 EXPECTED = "expected"
 """The column with the answer, when a task comes without a file that names another."""
+REFUSED = Consent()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,9 +47,11 @@ class SavedOrder:
     against: Path | None = None
     """Of an eval: the task file whose prompt is the baseline."""
 
-    def load(self) -> LoadedTask:
+    def load(self, consent: Consent = REFUSED) -> LoadedTask:
         """Read the task and its rows as they are now. Raises `BadInput` before anything is called."""
-        return read_task(self.file, self.overrides, line=self.line)
+        # A line may come from anywhere: its code is not run, whatever is allowed of the user's own files.
+        allowed = consent if self.line is None else REFUSED
+        return read_task(self.file, self.overrides, line=self.line, consent=allowed)
 
     def save(self, folder: RunFolder) -> None:
         """Keep it beside the run."""
@@ -70,21 +76,31 @@ def _file(folder: RunFolder) -> Path:
 
 
 def read_task(
-    file: Path, overrides: Overrides = AS_WRITTEN, *, models: Models | None = None, line: int | None = None
+    file: Path,
+    overrides: Overrides = AS_WRITTEN,
+    *,
+    models: Models | None = None,
+    line: int | None = None,
+    consent: Consent = REFUSED,
 ) -> LoadedTask:
-    """Read a task file, with the models it names found and known, unless `models` stand in for them."""
+    """Read a task file, with the models it names found and known, unless `models` stand in for them.
+
+    Code that it names is refused unless the door says otherwise.
+    """
     loaded = load_task(file, overrides=overrides, line=line)
-    return replace(loaded, task=_checked(loaded.task, Path(os.path.abspath(file)).parent, models))
+    code = consent.given(loaded.task, root_of(file), at=loaded.source.document.at)
+    task = _checked(loaded.task, Path(os.path.abspath(file)).parent, models or {})
+    return replace(loaded, task=replace(task, code=code))
 
 
-def _checked(task: Task, folder: Path, models: Models | None) -> Task:
+def _checked(task: Task, folder: Path, models: Models) -> Task:
     recipe_named(task.recipe)
-    metric_named(task.metric, task.metric_options)
-    if models is not None:
-        return task
+    if not is_code(task.metric):
+        metric_named(task.metric, task.metric_options)
     found = replace(task, target=resolve_model(task.target, folder), optimizer=resolve_model(task.optimizer, folder))
-    for spec in (found.target, found.optimizer):
-        check_model(spec)
+    specs: dict[Role, str] = {"target": found.target, "optimizer": found.optimizer}
+    for role in specs.keys() - models.keys():
+        check_model(specs[role])
     return found
 
 
@@ -106,15 +122,28 @@ def resolve_model(spec: str, folder: Path) -> str:
     return spec.replace(world, os.path.abspath(folder / world), 1)
 
 
-def order_of(task: Task, data: Path | Rows, settings: Settings, models: Models | None = None) -> Order:
-    """Return the order for a task that was made in Python."""
+def order_of(
+    task: Task, data: Path | Rows, settings: Settings, models: Models | None = None, *, consent: Consent = REFUSED
+) -> Order:
+    """Return the order for a task that was made in Python; files of its code are found in the working folder."""
+    task, own = _named(task, models or {})
     place = str(data) if isinstance(data, Path) else "data"
     rows = read_rows(data) if isinstance(data, Path) else _rows(data)
     if not rows:
         raise BadInput("there are no rows", place=place, cure="give at least one")
-    found = examples(rows, inputs=task.variables, expected=_expected(columns_of(rows), task.variables, place))
+    expected = _expected(columns_of(rows), task.variables, place)
+    found = examples(rows, inputs=task.variables, expected=expected, whole=is_code(task.metric))
     check_rows(task.metric, found)
-    return Order(task=_checked(task, Path.cwd(), models), examples=found, settings=settings, models=models)
+    task = replace(task, code=consent.given(task, Path.cwd(), at=lambda key: key))
+    return Order(task=_checked(task, Path.cwd(), own), examples=found, settings=settings, models=own)
+
+
+def _named(task: Task, models: Models) -> tuple[Task, Models]:
+    """Return the task with a name where it had a function, and the function as the model of that role."""
+    if not callable(task.target):
+        return task, models
+    application = Application.here(task.target)
+    return replace(task, target=application.name), {"target": application, **models}
 
 
 def rows_file(data: Rows, folder: Path) -> Path:
@@ -144,6 +173,7 @@ def _expected(columns: Sequence[str], variables: Sequence[str], place: str) -> s
 
 def examples_of(path: Path, loaded: LoadedTask) -> tuple[Example, ...]:
     """Return the rows of another file as examples of a task."""
-    found = examples(read_rows(path), inputs=loaded.task.variables, expected=loaded.source.document.form.expected)
+    task, expected = loaded.task, loaded.source.document.form.expected
+    found = examples(read_rows(path), inputs=task.variables, expected=expected, whole=is_code(task.metric))
     check_rows(loaded.task.metric, found)
     return found

@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from socratune.consent import Consent
 from socratune.graphs.engine import Order, Settings
 from socratune.graphs.result import Result
 from socratune.looks import Look, fresh, look_for, look_record, read_looks, renamed, write_look
@@ -22,7 +23,7 @@ from socratune.memory.lessons import Lessons
 from socratune.memory.records import Budget, Example, Verdict
 from socratune.memory.runs import RunFolder
 from socratune.options import Manner
-from socratune.orders import SavedOrder, check_unchanged, examples_of
+from socratune.orders import REFUSED, SavedOrder, check_unchanged, examples_of
 from socratune.outcome import read_result, short
 from socratune.running import EXIT_CODES, Stopper, agree, resumable, stoppable, tell
 from socratune.scoring import Bench, Contestant, bench, scores_kept, shared
@@ -43,12 +44,12 @@ class FinishedRun:
     loaded: LoadedTask
 
     @classmethod
-    def read(cls, folder: RunFolder) -> FinishedRun:
+    def read(cls, folder: RunFolder, consent: Consent = REFUSED) -> FinishedRun:
         """Raises `BadInput` when there is nothing to test."""
         result, saved = read_result(folder), SavedOrder.read(folder)
         if result.best.id == result.seed.id:
             raise BadInput("the run found no prompt but your own", place=folder.id, cure="there is nothing to test")
-        return cls(folder=folder, result=result, settings=saved.settings, loaded=saved.load())
+        return cls(folder=folder, result=result, settings=saved.settings, loaded=saved.load(consent))
 
     def order(self, rows: tuple[Example, ...]) -> Order:
         """Return the order for its task on some rows."""
@@ -57,7 +58,7 @@ class FinishedRun:
 
 def retest(folder: RunFolder, data: Path, manner: Manner, *, budget: Budget | None) -> None:
     """Take one look, or tell of one that was taken. Ends the command by raising `typer.Exit`."""
-    run = FinishedRun.read(folder)
+    run = FinishedRun.read(folder, manner.consent)
     given = examples_of(data, run.loaded)
     with folder.held():
         looks = read_looks(folder)

@@ -39,7 +39,7 @@ T = TypeVar("T")
 
 def start(saved: SavedOrder, manner: Manner, *, accept: bool = False) -> None:
     """Make a new run and see it through. Ends the command by raising `typer.Exit`."""
-    loaded = saved.load()
+    loaded = saved.load(manner.consent)
     forewarn(loaded, saved.settings, manner)
     folder = manner.place.new_run(loaded.task.name)
     saved.save(folder)

@@ -144,7 +144,7 @@ def bench(sides: Sequence[Contestant], budget: Budget, *, settings: Settings) ->
 
 
 def _caller(side: Contestant, purse: Purse, settings: Settings) -> Caller:
-    model = connect(side.task.target, examples=side.examples, seed=settings.seed)
+    model = connect(side.task.target, examples=side.examples, seed=settings.seed, code=side.task.code)
     # No agent is asked, so nothing is sealed with the secret; it is as good as any.
     return Caller(
         {"target": model},

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from socratune.options import Choices, Manner, Pace
+from socratune.options import Choices, Pace, Trusting
 
 Tasks = Annotated[
     list[Path], typer.Argument(metavar="TASKS...", help="Task files, folders of them, or .jsonl files with one a line.")
@@ -18,7 +18,7 @@ Out = Annotated[Path | None, typer.Option(metavar="DIR", help="Also write the pr
 Jobs = Annotated[int, typer.Option(min=1, help="Runs at once.")]
 
 
-def batch(tasks: Tasks, choices: Choices, pace: Pace, manner: Manner, out: Out = None, jobs: Jobs = 2) -> None:
+def batch(tasks: Tasks, choices: Choices, pace: Pace, manner: Trusting, out: Out = None, jobs: Jobs = 2) -> None:
     """Improve the prompts of many tasks, each in a run of its own; `--budget` is for all of them, in equal shares."""
     from socratune.batching import start
 

@@ -61,6 +61,7 @@ def apply(run: RunName, manner: Manner) -> None:
     from rich.console import Console
     from rich.text import Text
 
+    from socratune.consent import IDLE
     from socratune.looks import proven
     from socratune.orders import SavedOrder
     from socratune.outcome import read_result
@@ -73,7 +74,7 @@ def apply(run: RunName, manner: Manner) -> None:
     if not proven(result, folder):
         typer.echo(f"Nothing is written: the run did not prove a better prompt. {plain(result.sentence)}", err=True)
         raise typer.Exit(3)
-    loaded = saved.load()
+    loaded = saved.load(IDLE)
     _check_untouched(loaded, result)
     console = Console(stderr=True, highlight=False)
     console.print(diff_lines(result.seed.prompt, result.best.prompt) or Text("nothing to change"))

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from socratune.options import Choices, Manner, Pace, RunName, TaskFile
+from socratune.options import Choices, Pace, RunName, TaskFile, Trusting
 
 Accept = Annotated[
     Literal["improved", "promising"],
@@ -18,7 +18,7 @@ Accept = Annotated[
 ]
 
 
-def optimize(file: TaskFile, choices: Choices, pace: Pace, manner: Manner, accept: Accept = "improved") -> None:
+def optimize(file: TaskFile, choices: Choices, pace: Pace, manner: Trusting, accept: Accept = "improved") -> None:
     """Improve the prompt of a task file, and test the result once on rows that chose nothing."""
     from socratune.orders import SavedOrder
     from socratune.running import start
@@ -27,7 +27,7 @@ def optimize(file: TaskFile, choices: Choices, pace: Pace, manner: Manner, accep
     start(saved, manner, accept=accept == "promising")
 
 
-def resume(run: RunName, manner: Manner, accept: Accept = "improved") -> None:
+def resume(run: RunName, manner: Trusting, accept: Accept = "improved") -> None:
     """Go on with a run that was interrupted; what was paid for is not paid again."""
     from socratune import batching
     from socratune.evaluation import evaluate
@@ -46,4 +46,4 @@ def resume(run: RunName, manner: Manner, accept: Accept = "improved") -> None:
         show(result, folder, manner)
         raise typer.Exit(EXIT_CODES[result.status])
     else:
-        go_on(saved, folder, manner, loaded=saved.load(), accept=accept == "promising")
+        go_on(saved, folder, manner, loaded=saved.load(manner.consent), accept=accept == "promising")
