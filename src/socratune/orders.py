@@ -13,7 +13,7 @@ from typing import Literal
 from pydantic import TypeAdapter, ValidationError
 
 from socratune.graphs.engine import Order, Settings
-from socratune.graphs.recipes import recipe_named
+from socratune.graphs.recipes import recipe_named, refuse_method
 from socratune.memory.errors import BadInput
 from socratune.memory.ledger import Ledger
 from socratune.memory.records import Example, Role, Task
@@ -36,6 +36,8 @@ class SavedOrder:
     file: Path
     """Absolute."""
     overrides: Overrides = AS_WRITTEN
+    defaults: Overrides = AS_WRITTEN
+    """What the home and the environment said when it began: a later change of theirs changes no run."""
     settings: Settings = field(default_factory=Settings)
     kind: Literal["optimize", "eval"] = "optimize"
     against: Path | None = None
@@ -43,7 +45,7 @@ class SavedOrder:
 
     def load(self) -> LoadedTask:
         """Read the task and its rows as they are now. Raises `BadInput` before anything is called."""
-        return read_task(self.file, self.overrides)
+        return read_task(self.file, self.overrides, defaults=self.defaults)
 
     def save(self, folder: RunFolder) -> None:
         """Keep it beside the run."""
@@ -67,9 +69,15 @@ def _file(folder: RunFolder) -> Path:
     return folder.path / "order.json"
 
 
-def read_task(file: Path, overrides: Overrides = AS_WRITTEN, *, models: Models | None = None) -> LoadedTask:
+def read_task(
+    file: Path,
+    overrides: Overrides = AS_WRITTEN,
+    *,
+    defaults: Overrides = AS_WRITTEN,
+    models: Models | None = None,
+) -> LoadedTask:
     """Read a task file, with the models it names found and known, unless `models` stand in for them."""
-    loaded = load_task(file, overrides=overrides)
+    loaded = load_task(file, overrides=overrides, defaults=defaults)
     return replace(loaded, task=_checked(loaded.task, Path(os.path.abspath(file)).parent, models))
 
 
@@ -95,7 +103,11 @@ def check_unchanged(order: Order, ledger: Ledger, *, command: str = "optimize") 
 
 
 def resolve_model(spec: str, folder: Path) -> str:
-    """Return a model's specification with the file of a simulated world made absolute; any other stays as it is."""
+    """Return a model's specification with the file of a simulated world made absolute; any other stays as it is.
+
+    Raises `BadInput` when it is the name of a recipe.
+    """
+    refuse_method(spec)
     world = world_name(spec)
     if not spec.startswith("sim:") or not world.endswith((".yaml", ".yml")):
         return spec

@@ -23,7 +23,13 @@ def optimize(file: TaskFile, choices: Choices, pace: Pace, manner: Manner, accep
     from socratune.orders import SavedOrder
     from socratune.running import start
 
-    saved = SavedOrder(file=Path(os.path.abspath(file)), overrides=choices.overrides, settings=pace.settings)
+    configuration = manner.configuration
+    saved = SavedOrder(
+        file=Path(os.path.abspath(file)),
+        overrides=choices.overrides,
+        defaults=configuration.defaults,
+        settings=pace.under(configuration).settings,
+    )
     start(saved, manner, accept=accept == "promising")
 
 
