@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
+from urllib.parse import urlsplit
 
 from socratune.memory.records import Example, Message, digest
 from socratune.tools.model_spec import ModelSpec
@@ -92,8 +93,11 @@ class ScriptedModel:
         return Reply(text=text, stop_reason=ANSWER, tokens_in=words, tokens_out=len(text.split()))
 
 
-def check_model(spec: str) -> None:
-    """Raise `BadInput` when `spec` names no model, or its key is not set; reads at most a world file, calls nothing."""
+def check_model(spec: str, *, keyless: bool = False) -> None:
+    """Raise `BadInput` when `spec` names no model, or its key is not set; reads at most a world file, calls nothing.
+
+    `keyless` leaves the key out of it.
+    """
     found = ModelSpec.parse(spec)
     if found.provider == "sim":
         from socratune.tools.simulator.world import load_world  # noqa: PLC0415  # worlds are read only when named
@@ -102,7 +106,28 @@ def check_model(spec: str) -> None:
     else:
         from socratune.tools.providers.endpoint import Endpoint  # noqa: PLC0415  # it reads the environment
 
-        Endpoint.of(found)
+        Endpoint.of(found, keyless=keyless)
+
+
+def price_named(spec: str) -> Price | None:
+    """Return the price of the model that `spec` names, for which no key is needed; None when nobody knows it."""
+    found = ModelSpec.parse(spec)
+    if found.provider == "sim":
+        return _simulated(found, (), 0).price
+    from socratune.tools.providers.endpoint import Endpoint  # noqa: PLC0415  # it reads the environment
+    from socratune.tools.providers.prices import price_of  # noqa: PLC0415  # it imports this module
+
+    return price_of(Endpoint.of(found, keyless=True))
+
+
+def host_of(spec: str) -> str | None:
+    """Return the host that texts go to, with its port if that is named; None when they stay in this process."""
+    found = ModelSpec.parse(spec)
+    if found.provider == "sim":
+        return None
+    from socratune.tools.providers.endpoint import Endpoint  # noqa: PLC0415  # it reads the environment
+
+    return urlsplit(Endpoint.of(found, keyless=True).url).netloc
 
 
 def world_name(spec: str) -> str:

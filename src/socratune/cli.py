@@ -52,6 +52,7 @@ for name, command, panel in (
     ("demo", trying.demo, START),
     ("init", files.init, START),
     ("doctor", trying.doctor, START),
+    ("estimate", optimize.estimate, RUN),
     ("optimize", optimize.optimize, RUN),
     ("resume", optimize.resume, RUN),
     ("runs", runs.runs, RUN),

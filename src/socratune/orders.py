@@ -43,9 +43,12 @@ class SavedOrder:
     against: Path | None = None
     """Of an eval: the task file whose prompt is the baseline."""
 
-    def load(self) -> LoadedTask:
-        """Read the task and its rows as they are now. Raises `BadInput` before anything is called."""
-        return read_task(self.file, self.overrides, defaults=self.defaults)
+    def load(self, *, keyless: bool = False) -> LoadedTask:
+        """Read the task and its rows as they are now. Raises `BadInput` before anything is called.
+
+        `keyless` is for whoever calls nothing: then no key is needed.
+        """
+        return read_task(self.file, self.overrides, defaults=self.defaults, keyless=keyless)
 
     def save(self, folder: RunFolder) -> None:
         """Keep it beside the run."""
@@ -75,20 +78,22 @@ def read_task(
     *,
     defaults: Overrides = AS_WRITTEN,
     models: Models | None = None,
+    keyless: bool = False,
 ) -> LoadedTask:
     """Read a task file, with the models it names found and known, unless `models` stand in for them."""
     loaded = load_task(file, overrides=overrides, defaults=defaults)
-    return replace(loaded, task=_checked(loaded.task, Path(os.path.abspath(file)).parent, models))
+    folder = Path(os.path.abspath(file)).parent
+    return replace(loaded, task=_checked(loaded.task, folder, models, keyless=keyless))
 
 
-def _checked(task: Task, folder: Path, models: Models | None) -> Task:
+def _checked(task: Task, folder: Path, models: Models | None, *, keyless: bool = False) -> Task:
     recipe_named(task.recipe)
     metric_named(task.metric, task.metric_options)
     if models is not None:
         return task
     found = replace(task, target=resolve_model(task.target, folder), optimizer=resolve_model(task.optimizer, folder))
     for spec in (found.target, found.optimizer):
-        check_model(spec)
+        check_model(spec, keyless=keyless)
     return found
 
 

@@ -13,8 +13,6 @@ from stamina.instrumentation import get_on_retry_hooks, set_on_retry_hooks
 from socratune.cli import meaning
 from socratune.memory.errors import BadInput, Interrupted, Paused, RunOwned
 from socratune.memory.runs import Home
-from socratune.options import Manner
-from socratune.running import agree
 
 from .conftest import TASK, Command, Finished, lay_out, tickets
 
@@ -312,13 +310,6 @@ def test_retries_are_not_told_on_stdout(command: Command, desk: Path) -> None:
         assert get_on_retry_hooks() == ()
     finally:
         set_on_retry_hooks(None)
-
-
-def test_what_costs_money_is_not_begun_unasked() -> None:
-    with pytest.raises(BadInput, match="--yes"):
-        agree(["sim:ticket-routing", "openai:gpt-4.1-mini"], Manner())
-    agree(["openai:gpt-4.1-mini"], Manner(yes=True))
-    agree(["sim:ticket-routing"], Manner())
 
 
 def test_world_beside_the_task_file_is_found_from_any_folder(command: Command, tmp_path: Path) -> None:

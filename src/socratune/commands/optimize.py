@@ -1,16 +1,20 @@
-"""`optimize` and `resume`: runs from their first call to their last."""
+"""`estimate`, `optimize` and `resume`: runs from before their first call to their last."""
 
 # ruff: noqa: PLC0415  # what is heavy is imported by the command that needs it, so that --help answers at once
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from socratune.options import Choices, Manner, Pace, RunName, TaskFile
+
+if TYPE_CHECKING:
+    from socratune.orders import SavedOrder
 
 Accept = Annotated[
     Literal["improved", "promising"],
@@ -20,33 +24,53 @@ Accept = Annotated[
 
 def optimize(file: TaskFile, choices: Choices, pace: Pace, manner: Manner, accept: Accept = "improved") -> None:
     """Improve the prompt of a task file, and test the result once on rows that chose nothing."""
-    from socratune.orders import SavedOrder
     from socratune.running import start
 
+    saved = _order(file, choices, pace, manner)
+    start(saved, manner, accept=accept == "promising")
+
+
+def _order(file: Path, choices: Choices, pace: Pace, manner: Manner) -> SavedOrder:
+    from socratune.orders import SavedOrder
+
     configuration = manner.configuration
-    saved = SavedOrder(
+    return SavedOrder(
         file=Path(os.path.abspath(file)),
         overrides=choices.overrides,
         defaults=configuration.defaults,
         settings=pace.under(configuration).settings,
     )
-    start(saved, manner, accept=accept == "promising")
+
+
+def estimate(file: TaskFile, choices: Choices, pace: Pace, manner: Manner) -> None:
+    """Say what `optimize` may use and what the rows can prove, without a call and without a key."""
+    from rich.console import Console
+
+    from socratune.before import as_record, forewarning, outlook_of
+
+    outlook = outlook_of(_order(file, choices, pace, manner).load(keyless=True), manner.place)
+    if manner.json:
+        typer.echo(json.dumps(as_record(outlook)))
+        return
+    Console(highlight=False).print(forewarning(outlook))
 
 
 def resume(run: RunName, manner: Manner, accept: Accept = "improved") -> None:
     """Go on with a run that was interrupted; what was paid for is not paid again."""
-    from socratune.evaluation import evaluate
+    from socratune.evaluation import go_on_evaluating
     from socratune.orders import SavedOrder
     from socratune.outcome import read_result
-    from socratune.running import EXIT_CODES, go_on, show
+    from socratune.running import EXIT_CODES, agree_again, go_on, show
 
     folder = manner.place.run(run)
     saved = SavedOrder.read(folder)
     if saved.kind == "eval":
-        evaluate(saved, folder, manner)
+        go_on_evaluating(saved, folder, manner)
     elif folder.result.exists():
         result = read_result(folder)
         show(result, folder, manner)
         raise typer.Exit(EXIT_CODES[result.status])
     else:
-        go_on(saved, folder, manner, loaded=saved.load(), accept=accept == "promising")
+        loaded = saved.load()
+        agree_again(loaded, folder, manner)
+        go_on(saved, folder, manner, loaded=loaded, accept=accept == "promising")
