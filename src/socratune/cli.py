@@ -55,13 +55,13 @@ for name, command, panel in (
     ("estimate", optimize.estimate, RUN),
     ("optimize", optimize.optimize, RUN),
     ("resume", optimize.resume, RUN),
-    ("runs", runs.runs, RUN),
     ("report", runs.report, RUN),
     ("apply", files.apply, LOOK),
     ("test", scoring.prove, LOOK),
     ("eval", scoring.score, LOOK),
 ):
     app.command(name, rich_help_panel=panel)(spread(command))
+app.add_typer(runs.app, name="runs", rich_help_panel=RUN)
 app.add_typer(simulate.app, name="sim", rich_help_panel=START)
 
 

@@ -70,3 +70,13 @@ def agree(sendings: Sequence[Sending], manner: Manner, *, told: Sequence[str] = 
     if not typer.confirm("Start?", err=True):
         typer.echo("Nothing was called.", err=True)
         raise typer.Exit(1)
+
+
+def confirm(question: str, *, cure: str) -> None:
+    """Ask. Raises `BadInput` with the cure when nobody answers, and ends the command when the answer is no."""
+    try:
+        agreed = typer.confirm(question, err=True)
+    except typer.Abort:
+        raise BadInput("nobody answered", cure=cure) from None
+    if not agreed:
+        raise typer.Exit(1)

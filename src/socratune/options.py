@@ -45,6 +45,9 @@ RunName = Annotated[
     str,
     typer.Argument(metavar="RUN", help="A run's id, the beginning of one, or `last`.", autocompletion=_run_ids),
 ]
+RunNames = Annotated[
+    list[str], typer.Argument(metavar="RUN", help="Ids, or beginnings of ids.", autocompletion=_run_ids)
+]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -61,6 +61,7 @@ def apply(run: RunName, manner: Manner) -> None:
     from rich.console import Console
     from rich.text import Text
 
+    from socratune.consent import confirm
     from socratune.looks import proven
     from socratune.orders import SavedOrder
     from socratune.outcome import read_result
@@ -78,17 +79,9 @@ def apply(run: RunName, manner: Manner) -> None:
     console = Console(stderr=True, highlight=False)
     console.print(diff_lines(result.seed.prompt, result.best.prompt) or Text("nothing to change"))
     if not manner.yes:
-        _agree()
+        question = "Write this into the file that your prompt came from?"
+        confirm(question, cure="pass --yes to write without being asked")
     typer.echo(f"Wrote {write_back(loaded, result.best.prompt)}")
-
-
-def _agree() -> None:
-    try:
-        agreed = typer.confirm("Write this into the file that your prompt came from?", err=True)
-    except typer.Abort:
-        raise BadInput("nobody answered", cure="pass --yes to write without being asked") from None
-    if not agreed:
-        raise typer.Exit(1)
 
 
 def _check_untouched(loaded: LoadedTask, result: Result) -> None:
