@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -40,7 +40,7 @@ class Outlook:
     forecast: Forecast
     notes: tuple[str, ...]
     missing: tuple[str, ...]
-    """Why models cannot be called from here as yet, a line each."""
+    """Why the run cannot start from here as yet, a line each."""
 
     @property
     def budget(self) -> Budget:
@@ -77,7 +77,7 @@ def outlook_of(loaded: LoadedTask, home: Home) -> Outlook:
         splits=splits,
         forecast=forecast(task, splits, allot(task.budget, splits), prices),
         notes=(*loaded.notes, *splits.notes, *data_notes(loaded.examples)),
-        missing=tuple(dict.fromkeys(_missing(task.target, task.optimizer))),
+        missing=(*dict.fromkeys(_missing(task.target, task.optimizer)), *_unpriced(task, prices)),
     )
 
 
@@ -87,6 +87,11 @@ def _missing(*specs: str) -> Iterator[str]:
             check_model(spec)
         except BadInput as error:
             yield str(error)
+
+
+def _unpriced(task: Task, prices: Mapping[Role, Price | None]) -> Iterator[str]:
+    if task.budget.usd is not None and None in prices.values():
+        yield "a model without a known price does not start under a cap in USD; cap it by rollouts"
 
 
 def _sealed(home: Home) -> frozenset[str]:

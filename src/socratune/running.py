@@ -65,6 +65,8 @@ def forewarn(loaded: LoadedTask, manner: Manner) -> None:
     if not manner.quiet or needs_consent(outlook.sendings, manner):
         console = Console(stderr=True, highlight=False)
         console.print(forewarning(outlook))
+    if outlook.missing:
+        raise BadInput(outlook.missing[0])
     agree(outlook.sendings, manner)
 
 
