@@ -50,18 +50,21 @@ class Outlook:
     @property
     def sendings(self) -> tuple[Sending, ...]:
         """What each model is sent."""
-        task, train = self.loaded.task, len(self.splits.train)
-        rows = f"the prompt and all {len(self.loaded.examples)} rows"
-        shown = f"the prompt and up to {train} train rows with their answers"
-        return (
-            Sending(model=task.target, role="runs the prompt", texts=rows),
-            Sending(model=task.optimizer, role="improves it", texts=shown),
-        )
+        return sendings_of(self.loaded)
 
     @property
     def simulated(self) -> bool:
         """No real model takes part, so that nothing is paid."""
         return all(sending.simulated for sending in self.sendings)
+
+
+def sendings_of(loaded: LoadedTask) -> tuple[Sending, ...]:
+    """Return what each model of a task is sent."""
+    rows, train = f"the prompt and all {len(loaded.examples)} rows", "the prompt and train rows with their answers"
+    return (
+        Sending(model=loaded.task.target, role="runs the prompt", texts=rows),
+        Sending(model=loaded.task.optimizer, role="improves it", texts=train),
+    )
 
 
 def outlook_of(loaded: LoadedTask, home: Home) -> Outlook:

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.text import Text
 
 from socratune.api import carry_out
-from socratune.before import caps_of, forewarning, outlook_of
+from socratune.before import caps_of, forewarning, outlook_of, sendings_of
 from socratune.consent import agree, needs_consent
 from socratune.graphs.engine import Order, Watch
 from socratune.graphs.result import Result
@@ -72,13 +72,13 @@ def forewarn(loaded: LoadedTask, manner: Manner) -> None:
 
 def agree_again(loaded: LoadedTask, folder: RunFolder, manner: Manner) -> None:
     """Ask before a run that was begun spends more."""
+    sendings = sendings_of(loaded)
     spent = "nothing was spent so far"
     if folder.ledger.exists():
         with opened(folder) as ledger:
             used = Spent.total(ledger.spent().values())
         usd = f"{used.usd:.2f} USD" if used.priced else "a price that is not known"
         spent = f"{used.calls:,} calls for {usd} so far"
-    sendings = outlook_of(loaded, manner.place).sendings
     agree(sendings, manner, told=[*map(str, sendings), f"{spent}; {caps_of(loaded.task.budget)}"])
 
 
