@@ -20,6 +20,7 @@ from socratune.memory.errors import BadInput, CallFailed
 from socratune.memory.index import LessonIndex
 from socratune.memory.lessons import Lessons
 from socratune.memory.runs import Home
+from socratune.options import HOME_VARIABLE
 from socratune.orders import resolve_model
 from socratune.tools.caller import probe
 from socratune.tools.models import check_model, connect
@@ -134,8 +135,11 @@ def _keys() -> Iterator[Check]:
 def _writable(path: Path) -> Check:
     nearest = next(each for each in (path, *path.parents) if each.exists())
     ok = nearest.is_dir() and os.access(nearest, os.W_OK)
-    said = str(path) if ok else f"{nearest} cannot be written to; pass --home with another folder"
-    return Check(name="home", ok=ok, said=said if path.exists() or not ok else f"{path} (made at the first run)")
+    if not ok:
+        return Check(name="home", ok=False, said=f"{nearest} cannot be written to; pass --home with another folder")
+    notes = [HOME_VARIABLE] if Path(os.path.abspath(os.environ.get(HOME_VARIABLE) or os.devnull)) == path else []
+    notes += [] if path.exists() else ["made at the first run"]
+    return Check(name="home", ok=True, said=f"{path} ({', '.join(notes)})" if notes else str(path))
 
 
 def _memory(home: Home) -> Iterator[Check]:
