@@ -216,6 +216,7 @@ def _caller(order: Order, ledger: Ledger, folder: RunFolder, settings: Mapping[s
         held=Allotment.read_held(settings["held"]),
         spent=Spent.total(ledger.spent().values()),
         lost_usd=sum(spent.usd for spent in ledger.spent(state="sent").values()),
+        minutes_worked=ledger.minutes_worked(),
     )
     return Caller(models, ledger=ledger, purse=purse, secret=_secret(folder), concurrency=order.settings.concurrency)
 

@@ -29,6 +29,7 @@ LONGEST_WAIT = 120.0
 """Seconds; a provider that asks for a longer pause is waited for this long."""
 SLOWEST_CALL = 300.0
 """Seconds from sending to the last word."""
+PROBE, PROBE_TOKENS = "Answer with the word ok.", 16
 STRAIGHT_FAILURES = 20
 """So many calls without an answer in between pause the run: the trouble is not one row's."""
 
@@ -164,6 +165,18 @@ class Caller:
         self._last_failure = str(error)
         if isinstance(error, TransientFailure):
             throttle.refused(error.retry_after or 0.0)
+
+
+async def probe(model: LanguageModel) -> PaidReply:
+    """Ask one tiny question, once, to see whether a model answers. Raises `CallFailed` when it does not."""
+    request = Request(messages=(Message(role="user", content=PROBE),), max_tokens=PROBE_TOKENS)
+    try:
+        return _paid(model, await _send(model, request))
+    except _CutAnswer as error:
+        return error.paid
+    finally:
+        if isinstance(model, Closable):
+            await model.aclose()
 
 
 async def _send(model: LanguageModel, request: Request) -> Reply:

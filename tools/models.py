@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
+from urllib.parse import urlsplit
 
 from socratune.memory.errors import BadInput
 from socratune.memory.records import Example, Message, digest
@@ -108,10 +109,10 @@ class ScriptedModel:
         return Reply(text=text, stop_reason=ANSWER, tokens_in=words, tokens_out=len(text.split()))
 
 
-def check_model(spec: str) -> None:
+def check_model(spec: str, *, keyless: bool = False) -> None:
     """Raise `BadInput` when `spec` names no model, or its key is not set; reads at most a world file, calls nothing.
 
-    Code is looked at where its consent is asked.
+    `keyless` leaves the key out of it. Code is looked at where its consent is asked.
     """
     if is_code(spec):
         return
@@ -123,7 +124,28 @@ def check_model(spec: str) -> None:
     else:
         from socratune.tools.providers.endpoint import Endpoint  # noqa: PLC0415  # it reads the environment
 
-        Endpoint.of(found)
+        Endpoint.of(found, keyless=keyless)
+
+
+def price_named(spec: str) -> Price | None:
+    """Return the price of the model that `spec` names, for which no key is needed; None when nobody knows it."""
+    found = ModelSpec.parse(spec)
+    if found.provider == "sim":
+        return _simulated(found, (), 0).price
+    from socratune.tools.providers.endpoint import Endpoint  # noqa: PLC0415  # it reads the environment
+    from socratune.tools.providers.prices import price_of  # noqa: PLC0415  # it imports this module
+
+    return price_of(Endpoint.of(found, keyless=True))
+
+
+def host_of(spec: str) -> str | None:
+    """Return the host that texts go to, with its port if that is named; None when they stay in this process."""
+    found = ModelSpec.parse(spec)
+    if found.provider == "sim":
+        return None
+    from socratune.tools.providers.endpoint import Endpoint  # noqa: PLC0415  # it reads the environment
+
+    return urlsplit(Endpoint.of(found, keyless=True).url).netloc
 
 
 def world_name(spec: str) -> str:

@@ -22,11 +22,12 @@ from socratune.tools.task_form import Document, Part, budget_of, read_document, 
 FILE = "file://"
 HOME = ".socratune"
 DEFAULT_BUDGET = Budget(rollouts=600)
+DEFAULT_RECIPE = "auto"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overrides:
-    """What the user says on the command line; None leaves the file's word."""
+    """What is said outside of the task file, on the command line or as a default; None says nothing."""
 
     data: Path | None = None
     """May lie anywhere: the user named it in person."""
@@ -62,8 +63,13 @@ class LoadedTask:
     """What was assumed, one sentence each."""
 
 
-def load_task(path: Path, *, overrides: Overrides = AS_WRITTEN, line: int | None = None) -> LoadedTask:
-    """Read a task file, or one line of a JSONL file of tasks, and its rows. Raises `BadInput`; nothing is called."""
+def load_task(
+    path: Path, *, overrides: Overrides = AS_WRITTEN, defaults: Overrides = AS_WRITTEN, line: int | None = None
+) -> LoadedTask:
+    """Read a task file, or one line of a file of tasks, and its rows; `defaults` say what the task does not.
+
+    Raises `BadInput` before anything is called.
+    """
     document = read_document(path, line=line)
     form = document.form
     data = overrides.data or _data_path(document)
@@ -71,7 +77,7 @@ def load_task(path: Path, *, overrides: Overrides = AS_WRITTEN, line: int | None
     names = _input_names(document, columns_of(rows), data)
     prompt, style = assemble(texts_of(document), demos_of(document), names)
     variables = _variables(document, prompt, names)
-    task = _task(document, prompt, variables, overrides)
+    task = _task(document, prompt, variables, spoken_for(document, overrides, defaults))
     task = replace(task, constraints=_constraints(document, prompt, style, names))
     return LoadedTask(
         task=task,
@@ -216,18 +222,30 @@ def _variables(document: Document, prompt: Prompt, names: tuple[str, ...]) -> tu
     return variables
 
 
-def _task(document: Document, prompt: Prompt, variables: tuple[str, ...], overrides: Overrides) -> Task:
+def spoken_for(document: Document, overrides: Overrides, defaults: Overrides) -> Overrides:
+    """Return what holds: the command's word goes before the file's, and that before the defaults."""
+    form, budget = document.form, Budget(**document.form.budget.model_dump())
+    return Overrides(
+        target=overrides.target or form.target or defaults.target,
+        optimizer=overrides.optimizer or form.optimizer or defaults.optimizer,
+        recipe=overrides.recipe or form.recipe or defaults.recipe,
+        budget=next(
+            (each for each in (overrides.budget, budget, defaults.budget) if each not in (None, Budget())), None
+        ),
+    )
+
+
+def _task(document: Document, prompt: Prompt, variables: tuple[str, ...], chosen: Overrides) -> Task:
     form = document.form
-    target = overrides.target or form.target
-    if target is None:
-        cure = "write `target:` and the model that will run the prompt, or pass --target"
-        raise BadInput("names no target", place=document.at("target"), cure=cure)
-    optimizer = overrides.optimizer or form.optimizer or optimizer_for(target)
+    if chosen.target is None:
+        problem = "no model is named that runs the prompt"
+        cure = "write `target: openai:gpt-4.1-mini`, pass --target or set SOCRATUNE_TARGET"
+        raise BadInput(problem, place=document.at("target"), cure=cure)
+    optimizer = chosen.optimizer or optimizer_for(chosen.target)
     if not optimizer:
         cure = "write `optimizer:` and the model that improves the prompt, or pass --optimizer"
         raise BadInput("names no optimizer, and an application cannot be one", place=document.at("target"), cure=cure)
     metric, options = _metric(document)
-    budget = overrides.budget or Budget(**form.budget.model_dump())
     return Task(
         name=document.name,
         goal=form.goal,
@@ -235,11 +253,11 @@ def _task(document: Document, prompt: Prompt, variables: tuple[str, ...], overri
         variables=variables,
         metric=metric,
         metric_options=options,
-        target=target,
+        target=chosen.target,
         optimizer=optimizer,
         max_output_tokens=form.max_output_tokens,
-        budget=DEFAULT_BUDGET if budget == Budget() else budget,
-        recipe=overrides.recipe or form.recipe,
+        budget=chosen.budget or DEFAULT_BUDGET,
+        recipe=chosen.recipe or DEFAULT_RECIPE,
     )
 
 

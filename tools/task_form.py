@@ -9,7 +9,7 @@ import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
@@ -22,6 +22,7 @@ LARGEST_FILE = 1024 * 1024
 """Bytes."""
 
 Part = Literal["system", "user"]
+F = TypeVar("F", bound=BaseModel)
 
 
 def _not_yet(value: object) -> object:
@@ -68,6 +69,10 @@ class BudgetForm(_Form):
     minutes: float | None = Field(default=None, gt=0)
 
 
+BudgetField = Annotated[BudgetForm, BeforeValidator(_usd)]
+"""A bare number is USD."""
+
+
 class ConstraintsForm(_Form):
     """What no edit may break, as written."""
 
@@ -105,8 +110,8 @@ class TaskForm(_Form):
     metric: Annotated[dict[str, str | float] | None, BeforeValidator(_metric)] = None
     target: Annotated[str | None, BeforeValidator(_not_yet)] = None
     optimizer: Annotated[str | None, BeforeValidator(_not_yet), BeforeValidator(_model)] = None
-    recipe: str = "auto"
-    budget: Annotated[BudgetForm, BeforeValidator(_usd)] = BudgetForm()
+    recipe: str | None = None
+    budget: BudgetField = BudgetForm()
     constraints: ConstraintsForm = ConstraintsForm()
     max_output_tokens: int = Field(default=512, ge=1)
     limit: int | None = Field(default=None, ge=1)
@@ -173,18 +178,28 @@ def read_document(path: Path, *, line: int | None = None) -> Document:
 
 def parse_document(text: str, path: Path) -> Document:
     """Read the text of a task file that stands, or will stand, at `path`."""
+    written, lines = parse_mapping(text, path, what="a task file", cure="see `socratune init`")
+    form = checked_form(TaskForm, written, place=str(path), lines=lines)
+    return Document(path=path, form=form, written=written, lines=lines)
+
+
+def parse_mapping(text: str, path: Path, *, what: str, cure: str) -> tuple[dict[str, object], dict[str, int]]:
+    """Return the keys of a YAML file as they are written, and the line of each."""
     try:
         node, written = yaml.compose(text, Loader=yaml.SafeLoader), _Loader(text).get_single_data()
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise _syntax_error(error, text, path) from error
     if not isinstance(node, yaml.MappingNode) or not isinstance(written, dict):
-        raise BadInput("a task file holds `key: value` lines", place=f"{path}:1", cure="see `socratune init`")
-    lines = _lines(node, path)
+        raise BadInput(f"{what} holds `key: value` lines", place=f"{path}:1", cure=cure)
+    return written, _lines(node, path)
+
+
+def checked_form(form: type[F], written: object, *, place: str, lines: Mapping[str, int] | None = None) -> F:
+    """Return a form with these keys. Raises `BadInput` with the first thing that is wrong, and its line if known."""
     try:
-        form = TaskForm.model_validate(written)
+        return form.model_validate(written)
     except ValidationError as error:
-        raise _complaint(error, TaskForm, place=str(path), lines=lines) from error
-    return Document(path=path, form=form, written=written, lines=lines)
+        raise _complaint(error, form, place=place, lines=lines) from error
 
 
 def read_text(path: Path) -> str:
@@ -203,10 +218,7 @@ def read_text(path: Path) -> str:
 
 def budget_of(caps: Mapping[str, object], *, place: str) -> Budget:
     """Check caps that were given by name."""
-    try:
-        return Budget(**BudgetForm.model_validate(caps).model_dump())
-    except ValidationError as error:
-        raise _complaint(error, BudgetForm, place=place) from error
+    return Budget(**checked_form(BudgetForm, caps, place=place).model_dump())
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:

@@ -17,7 +17,7 @@ from socratune.memory.errors import BadInput, Interrupted, Paused
 from socratune.memory.records import Task
 from socratune.memory.runs import Home, RunFolder
 from socratune.options import home_folder
-from socratune.orders import Models, Rows, SavedOrder, order_of, read_task, rows_file
+from socratune.orders import Models, Reading, Rows, SavedOrder, order_of, read_task, rows_file
 from socratune.outcome import keep_leading, write_outcome
 from socratune.tools.journal import Listener
 from socratune.tools.model_spec import CALL
@@ -59,7 +59,7 @@ def _from_file(
     """Return the order, what its prompt is written back with, and what it can be resumed from."""
     with tempfile.TemporaryDirectory() as folder:
         rows = data if data is None or isinstance(data, Path) else rows_file(data, Path(folder))
-        loaded = read_task(task, Overrides(data=rows), models=models, consent=consent)
+        loaded = read_task(task, Overrides(data=rows), Reading(models=models or {}, consent=consent))
     order = Order(task=loaded.task, examples=loaded.examples, settings=settings, models=models)
     # Rows that were given as values are nowhere to be read again: no file can name them, and no resume.
     if rows is not data:

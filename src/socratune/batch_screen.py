@@ -86,13 +86,14 @@ def used(purse: Purse) -> float:
 
 def before(outlooks: Mapping[str, Outlook]) -> RenderableType:
     """Return what is said before the first call: a line for each task."""
-    shown = _table("task", "rows", "test", "provable gain", "target calls", "USD")
+    shown = _table("task", "rows", "test", "provable gain", "calls", "USD at most")
     for name, look in outlooks.items():
         ahead = look.forecast
         rows = len(look.splits.train) + len(look.splits.test) + (0 if look.splits.shared else len(look.splits.dev))
         gain = "none" if ahead.provable >= 1 else f"{round(ahead.provable * 100)} points"
-        usd = "not known" if ahead.high.usd is None else f"{ahead.high.usd:.2f}"
-        calls = f"{ahead.low.rollouts:,} to {ahead.high.rollouts:,}"
+        low, high = ahead.total.low, ahead.total.high
+        usd = "not known" if high.usd is None else f"{high.usd:.2f}"
+        calls = f"{low.calls:,} to {high.calls:,}"
         shown.add_row(Text(one_line(name)), f"{rows:,}", f"{ahead.test_rows}", gain, calls, usd)
     return shown
 

@@ -15,7 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 from socratune.api import carry_out
 from socratune.consent import IDLE, Consent
 from socratune.graphs.batch import Outcome, Work, carry_out_all
-from socratune.graphs.engine import Order, Settings, Watch
+from socratune.graphs.engine import Order, Watch
 from socratune.graphs.result import Result
 from socratune.memory.errors import BadInput, Interrupted, Paused
 from socratune.memory.ledger import Event
@@ -25,7 +25,7 @@ from socratune.orders import SavedOrder
 from socratune.outcome import keep_leading, read_result, replace_text, short, write_outcome
 from socratune.tools.allotment import share, tighter
 from socratune.tools.caller import Caller
-from socratune.tools.task_files import LoadedTask, Overrides
+from socratune.tools.task_files import LoadedTask
 from socratune.tools.task_form import read_text
 from socratune.tools.task_writer import write_task
 
@@ -79,20 +79,19 @@ class Ended:
         return {"task": self.task, "run": self.run, "status": self.status, "said": self.said, "result": result}
 
 
-def orders_of(
-    places: Sequence[Path], overrides: Overrides, settings: Settings, *, consent: Consent
-) -> list[tuple[SavedOrder, LoadedTask]]:
-    """Read every task that these files and folders hold; the overrides' budget is for all of them together.
+def orders_of(places: Sequence[Path], asked: SavedOrder, *, consent: Consent) -> list[tuple[SavedOrder, LoadedTask]]:
+    """Read every task that these places hold; the budget that is asked for is for all of them together.
 
     Raises `BadInput` for the first that cannot be used, with the others as notes; nothing is called.
     """
+    overrides = asked.overrides
     if overrides.budget is not None and overrides.budget.minutes is not None:
         raise BadInput("a batch has no cap on minutes", place="--budget", cure="write `minutes` into each task file")
     found = [(file, line) for place in places for file, line in _tasks_at(place)]
     whole, each = overrides.budget or Budget(), replace(overrides, budget=None)
     read, wrong = [], []
     for file, line in found:
-        saved = SavedOrder(file=file, line=line, overrides=each, settings=settings)
+        saved = replace(asked, file=file, line=line, overrides=each)
         try:
             loaded = saved.load(consent)
         except BadInput as error:

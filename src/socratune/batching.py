@@ -10,29 +10,34 @@ from pathlib import Path
 import typer
 from rich.console import Console
 
+from socratune.agreement import agree, needs_consent
 from socratune.batch_screen import BatchScreen, after, before
 from socratune.batches import Batch, Ended, Onlookers, begin, carry_on, orders_of, place_of, read, write_out
-from socratune.before import forecast_of
-from socratune.graphs.engine import Settings
+from socratune.before import outlook_of
+from socratune.memory.errors import BadInput
 from socratune.memory.runs import RunFolder
 from socratune.options import Trusting
-from socratune.running import INTERRUPTED, Stopper, agree, stoppable
+from socratune.orders import SavedOrder
+from socratune.running import INTERRUPTED, Stopper, stoppable
 from socratune.tools.caller import Caller
-from socratune.tools.task_files import Overrides
 
 CODES = (("interrupted", INTERRUPTED), ("failed", 1), ("paused", 4))
 """The first that any task has is the batch's exit code."""
 
 
-def start(
-    tasks: Sequence[Path], overrides: Overrides, settings: Settings, manner: Trusting, *, out: Path | None, jobs: int
-) -> None:
-    """Read all tasks, ask once, and carry out the batch. Ends the command by raising `typer.Exit`."""
-    orders = orders_of(tasks, overrides, settings, consent=manner.consent)
-    outlooks = {place_of(saved): forecast_of(loaded, manner.place, settings) for saved, loaded in orders}
-    if not manner.quiet:
+def start(tasks: Sequence[Path], asked: SavedOrder, manner: Trusting, *, out: Path | None, jobs: int) -> None:
+    """Read all tasks, ask once, and carry out the batch; each task is ordered as `asked`, but for its file.
+
+    Ends the command by raising `typer.Exit`.
+    """
+    orders = orders_of(tasks, asked, consent=manner.consent)
+    outlooks = {place_of(saved): outlook_of(loaded, manner.place) for saved, loaded in orders}
+    sendings = tuple(dict.fromkeys(sending for each in outlooks.values() for sending in each.sendings))
+    if not manner.quiet or needs_consent(sendings, manner):
         Console(stderr=True, highlight=False).print(before(outlooks))
-    agree([spec for _, loaded in orders for spec in (loaded.task.target, loaded.task.optimizer)], manner)
+    if missing := [line for each in outlooks.values() for line in each.missing]:
+        raise BadInput(missing[0])
+    agree(sendings, manner, told=[str(sending) for sending in sendings])
     folder = begin(orders, manner.place, jobs=jobs, out=out)
     go_on(folder, manner)
 

@@ -52,16 +52,17 @@ for name, command, panel in (
     ("demo", trying.demo, START),
     ("init", files.init, START),
     ("doctor", trying.doctor, START),
+    ("estimate", optimize.estimate, RUN),
     ("optimize", optimize.optimize, RUN),
     ("batch", batch.batch, RUN),
     ("resume", optimize.resume, RUN),
-    ("runs", runs.runs, RUN),
     ("report", runs.report, RUN),
     ("apply", files.apply, LOOK),
     ("test", scoring.prove, LOOK),
     ("eval", scoring.score, LOOK),
 ):
     app.command(name, rich_help_panel=panel)(spread(command))
+app.add_typer(runs.app, name="runs", rich_help_panel=RUN)
 app.add_typer(simulate.app, name="sim", rich_help_panel=START)
 
 

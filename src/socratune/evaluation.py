@@ -14,6 +14,8 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from socratune.agreement import Sending, agree
+from socratune.before import scoring_line
 from socratune.consent import Consent
 from socratune.graphs.engine import Order, Settings
 from socratune.memory.errors import BadInput
@@ -21,10 +23,10 @@ from socratune.memory.ledger import Spent
 from socratune.memory.records import Verdict
 from socratune.memory.runs import RunFolder
 from socratune.options import Manner
-from socratune.orders import SavedOrder, read_task
+from socratune.orders import Reading, SavedOrder, read_task
 from socratune.outcome import replace_text, short
 from socratune.progress import counted
-from socratune.running import Stopper, agree, resumable, stoppable, tell
+from socratune.running import Stopper, resumable, stoppable, tell
 from socratune.scoring import Contestant, Scored, bench, mean_interval, scores_kept, shared
 from socratune.text import CAVEAT, plain
 from socratune.tools.statistics import compare
@@ -106,15 +108,30 @@ def start_evaluation(saved: SavedOrder, manner: Manner) -> None:
     tell(_announced(loaded), manner)
     for note in dict.fromkeys(filter(None, (own_cost(each.task) for each in loaded.values()))):
         tell(note, manner)
-    agree((each.task.target for each in loaded.values()), manner)
+    _agree(loaded, manner)
     folder = manner.place.new_run(f"{next(reversed(loaded.values())).task.name}-eval")
     folder.scoring.touch()
     saved.save(folder)
     evaluate(saved, folder, manner)
 
 
+def _agree(loaded: Mapping[str, LoadedTask], manner: Manner) -> None:
+    """Ask before real models are called."""
+    models = dict.fromkeys(each.task.target for each in loaded.values())
+    sendings = [Sending(model=each, role="runs the prompt", texts="the prompt and all rows") for each in models]
+    used = [f"{name}: {scoring_line(each.task, each.examples, len(each.examples))}" for name, each in loaded.items()]
+    agree(sendings, manner, told=[*map(str, sendings), *used])
+
+
+def go_on_evaluating(saved: SavedOrder, folder: RunFolder, manner: Manner) -> None:
+    """Go on with an evaluation; one that has ended is told again without a call."""
+    if not folder.result.exists():
+        _agree(_tasks(saved, manner.consent), manner)
+    evaluate(saved, folder, manner)
+
+
 def evaluate(saved: SavedOrder, folder: RunFolder, manner: Manner) -> None:
-    """Score, or go on with it."""
+    """Score what is not scored yet."""
     found = _scored(saved, folder, manner)
     replace_text(folder.result, json.dumps(found.as_dict(), indent=2) + "\n")
     if manner.json:
@@ -128,7 +145,7 @@ def _tasks(saved: SavedOrder, consent: Consent) -> dict[str, LoadedTask]:
     mine = saved.load(consent)
     if saved.against is None:
         return {short(saved.file): mine}
-    other = read_task(saved.against, saved.overrides, consent=consent)
+    other = read_task(saved.against, saved.overrides, Reading(defaults=saved.defaults, consent=consent))
     same = [[(row.id, row.expected) for row in task.examples] for task in (mine, other)]
     if mine.source.data.resolve() != other.source.data.resolve() or same[0] != same[1]:
         raise BadInput("the two tasks have different rows", place=str(saved.against), cure="give the same with --data")

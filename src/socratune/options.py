@@ -11,13 +11,14 @@ import functools
 import inspect
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
 if TYPE_CHECKING:
+    from socratune.configuration import Configuration
     from socratune.consent import Consent
     from socratune.graphs.engine import Settings
     from socratune.memory.runs import Home
@@ -44,6 +45,9 @@ TaskFile = Annotated[Path, typer.Argument(metavar="FILE", help="A task file, as 
 RunName = Annotated[
     str,
     typer.Argument(metavar="RUN", help="A run's id, the beginning of one, or `last`.", autocompletion=_run_ids),
+]
+RunNames = Annotated[
+    list[str], typer.Argument(metavar="RUN", help="Ids, or beginnings of ids.", autocompletion=_run_ids)
 ]
 
 
@@ -75,6 +79,13 @@ class Manner(Shown):
         from socratune.consent import Consent
 
         return Consent(code="asked", home=self.place)
+
+    @property
+    def configuration(self) -> Configuration:
+        """What the environment and the home say for all tasks."""
+        from socratune.configuration import Configuration
+
+        return Configuration.read(self.place)
 
     def command(self, *words: str) -> str:
         """Return the words of a command that a person can type as they stand."""
@@ -130,9 +141,13 @@ class Pace:
     """How a run is carried out."""
 
     seed: Annotated[int, typer.Option(help="The same seed and answers give the same run, within one home.")] = 0
-    concurrency: Annotated[int, typer.Option(min=1, help="Calls in flight at once.")] = 8
+    concurrency: Annotated[int | None, typer.Option(min=1, help="Calls in flight at once.  [default: 8]")] = None
     no_memory: Annotated[bool, typer.Option("--no-memory", help="Neither recall nor keep lessons.")] = False
     log_content: Annotated[bool, typer.Option("--log-content", help="Write texts into the run's log, too.")] = False
+
+    def under(self, configuration: Configuration) -> Pace:
+        """Return it with what the configuration says where the command is silent."""
+        return replace(self, concurrency=self.concurrency or configuration.concurrency)
 
     @property
     def settings(self) -> Settings:
@@ -141,7 +156,7 @@ class Pace:
 
         return Settings(
             seed=self.seed,
-            concurrency=self.concurrency,
+            concurrency=self.concurrency or Settings().concurrency,
             memory=not self.no_memory,
             log_content=self.log_content,
         )

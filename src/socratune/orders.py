@@ -14,7 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from socratune.consent import Consent
 from socratune.graphs.engine import Order, Settings
-from socratune.graphs.recipes import recipe_named
+from socratune.graphs.recipes import recipe_named, refuse_method
 from socratune.memory.errors import BadInput
 from socratune.memory.ledger import Ledger
 from socratune.memory.records import Example, Role, Task
@@ -34,12 +34,33 @@ REFUSED = Consent()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """How a task is read, beside what the user said about it."""
+
+    defaults: Overrides = AS_WRITTEN
+    """What holds where neither the user nor the file says anything."""
+    line: int | None = None
+    """Of a file with one task a line, which line, counted from 1."""
+    consent: Consent = REFUSED
+    """Code that the task names is refused unless the door says otherwise."""
+    models: Models = field(default_factory=dict)
+    """By role; they stand in for those that the task names."""
+    keyless: bool = False
+    """Whoever calls nothing needs no key."""
+
+
+PLAINLY = Reading()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SavedOrder:
     """What a run was asked to do, in the words of whoever asked."""
 
     file: Path
     """Absolute."""
     overrides: Overrides = AS_WRITTEN
+    defaults: Overrides = AS_WRITTEN
+    """What the home and the environment said when it began: a later change of theirs changes no run."""
     settings: Settings = field(default_factory=Settings)
     kind: Literal["optimize", "eval"] = "optimize"
     line: int | None = None
@@ -47,11 +68,15 @@ class SavedOrder:
     against: Path | None = None
     """Of an eval: the task file whose prompt is the baseline."""
 
-    def load(self, consent: Consent = REFUSED) -> LoadedTask:
-        """Read the task and its rows as they are now. Raises `BadInput` before anything is called."""
+    def load(self, consent: Consent = REFUSED, *, keyless: bool = False) -> LoadedTask:
+        """Read the task and its rows as they are now. Raises `BadInput` before anything is called.
+
+        `keyless` is for whoever calls nothing: then no key is needed.
+        """
         # A line may come from anywhere: its code is not run, whatever is allowed of the user's own files.
         allowed = consent if self.line is None else REFUSED
-        return read_task(self.file, self.overrides, line=self.line, consent=allowed)
+        reading = Reading(defaults=self.defaults, consent=allowed, line=self.line, keyless=keyless)
+        return read_task(self.file, self.overrides, reading)
 
     def save(self, folder: RunFolder) -> None:
         """Keep it beside the run."""
@@ -75,32 +100,22 @@ def _file(folder: RunFolder) -> Path:
     return folder.path / "order.json"
 
 
-def read_task(
-    file: Path,
-    overrides: Overrides = AS_WRITTEN,
-    *,
-    models: Models | None = None,
-    line: int | None = None,
-    consent: Consent = REFUSED,
-) -> LoadedTask:
-    """Read a task file, with the models it names found and known, unless `models` stand in for them.
-
-    Code that it names is refused unless the door says otherwise.
-    """
-    loaded = load_task(file, overrides=overrides, line=line)
-    code = consent.given(loaded.task, root_of(file), at=loaded.source.document.at)
-    task = _checked(loaded.task, Path(os.path.abspath(file)).parent, models or {})
+def read_task(file: Path, overrides: Overrides = AS_WRITTEN, reading: Reading = PLAINLY) -> LoadedTask:
+    """Read a task file, with the models it names found and known, unless the reading brings its own."""
+    loaded = load_task(file, overrides=overrides, defaults=reading.defaults, line=reading.line)
+    code = reading.consent.given(loaded.task, root_of(file), at=loaded.source.document.at)
+    task = _checked(loaded.task, Path(os.path.abspath(file)).parent, reading)
     return replace(loaded, task=replace(task, code=code))
 
 
-def _checked(task: Task, folder: Path, models: Models) -> Task:
+def _checked(task: Task, folder: Path, reading: Reading) -> Task:
     recipe_named(task.recipe)
     if not is_code(task.metric):
         metric_named(task.metric, task.metric_options)
     found = replace(task, target=resolve_model(task.target, folder), optimizer=resolve_model(task.optimizer, folder))
     specs: dict[Role, str] = {"target": found.target, "optimizer": found.optimizer}
-    for role in specs.keys() - models.keys():
-        check_model(specs[role])
+    for role in specs.keys() - reading.models.keys():
+        check_model(specs[role], keyless=reading.keyless)
     return found
 
 
@@ -115,7 +130,11 @@ def check_unchanged(order: Order, ledger: Ledger, *, command: str = "optimize") 
 
 
 def resolve_model(spec: str, folder: Path) -> str:
-    """Return a model's specification with the file of a simulated world made absolute; any other stays as it is."""
+    """Return a model's specification with the file of a simulated world made absolute; any other stays as it is.
+
+    Raises `BadInput` when it is the name of a recipe.
+    """
+    refuse_method(spec)
     world = world_name(spec)
     if not spec.startswith("sim:") or not world.endswith((".yaml", ".yml")):
         return spec
@@ -135,7 +154,7 @@ def order_of(
     found = examples(rows, inputs=task.variables, expected=expected, whole=is_code(task.metric))
     check_rows(task.metric, found)
     task = replace(task, code=consent.given(task, Path.cwd(), at=lambda key: key))
-    return Order(task=_checked(task, Path.cwd(), own), examples=found, settings=settings, models=own)
+    return Order(task=_checked(task, Path.cwd(), Reading(models=own)), examples=found, settings=settings, models=own)
 
 
 def _named(task: Task, models: Models) -> tuple[Task, Models]:

@@ -125,7 +125,8 @@ def purse_of(ledgers: Iterable[Ledger], budget: Budget) -> Purse:
     known = list(dict.fromkeys(ledgers))
     lost_usd = sum(each.usd for ledger in known for each in ledger.spent(state="sent").values())
     spent = Spent.total(each for ledger in known for each in ledger.spent().values())
-    return Purse(budget, held={}, spent=spent, lost_usd=lost_usd)
+    worked = max((ledger.minutes_worked() for ledger in known), default=0.0)  # they were worked on together
+    return Purse(budget, held={}, spent=spent, lost_usd=lost_usd, minutes_worked=worked)
 
 
 def bench(sides: Sequence[Contestant], budget: Budget, *, settings: Settings) -> Bench:

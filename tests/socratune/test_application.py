@@ -22,7 +22,7 @@ from socratune import Answer, BadInput, Interrupted, Paused, optimize
 from socratune.consent import Consent
 from socratune.memory.ledger import Event
 from socratune.memory.runs import Home
-from socratune.orders import Models, read_task
+from socratune.orders import Models, Reading, read_task
 from socratune.standing import opened
 from socratune.tools.metrics import exact
 from socratune.tools.models import Request, ScriptedModel
@@ -115,7 +115,7 @@ def test_a_web_application_is_optimized_and_scores_the_same_when_it_is_run_by_ha
     assert "to your application" in done.err
     assert any("own cost is not counted" in warning for warning in done.json["warnings"])
     run = Home(path=tmp_path / ".socratune").run("last")
-    best = read_task(run.best, consent=Consent(code="idle"))
+    best = read_task(run.best, reading=Reading(consent=Consent(code="idle")))
     assert "its own   its own" in command("report", run.id).out.replace("|", " ")
     with opened(run) as ledger:
         tested = ledger.settings()["rows"]["test"][: done.json["test"]["n"]]
@@ -151,7 +151,7 @@ def test_consent_is_kept_from_others_and_counts_for_its_user_alone(
     command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = application(tmp_path, CANARY, rows=40)
-    read_task(file, consent=Consent(code="allowed", home=Home(path=tmp_path / ".socratune")))
+    read_task(file, reading=Reading(consent=Consent(code="allowed", home=Home(path=tmp_path / ".socratune"))))
     kept = tmp_path / ".socratune" / "allowed_code.json"
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "somebody else"))
@@ -259,7 +259,7 @@ def test_the_best_prompt_of_a_run_names_the_same_code_from_where_it_lies(command
     file.write_text(file.read_text().replace("metric: exact", "metric: python:app.py:metric"))
     assert command("optimize", file, "--yes", "--allow-code").code == 3
     home = Home(path=tmp_path / ".socratune")
-    again = read_task(home.run("last").best, consent=Consent(code="asked", home=home)).task
+    again = read_task(home.run("last").best, reading=Reading(consent=Consent(code="asked", home=home))).task
     assert {code.file for code in again.code} == {str(tmp_path / "sub" / "app.py")}
     assert (again.target, again.metric) == ("python:sub/app.py:answer", "python:sub/app.py:metric")
 

@@ -182,7 +182,7 @@ def test_a_locked_text_is_in_the_style_of_the_prompt(tmp_path: Path) -> None:
         (PROMPT + REST + "inputs: [tikcet]\n", ":6: inputs: 'FOLDER/tickets.csv' has no column 'tikcet'; did you mean"),
         (PROMPT + REST + "inputs: [ticket, queue]\n", ":6: the expected column 'queue' is an input"),
         (PROMPT + "data: tickets.csv\ntarget: sim:t\n", ":1: expected: 'FOLDER/tickets.csv' has no column 'expected'"),
-        (PROMPT + "data: tickets.csv\nexpected: queue\n", ":1: names no target"),
+        (PROMPT + "data: tickets.csv\nexpected: queue\n", ":1: no model is named that runs the prompt"),
         (PROMPT + "expected: queue\ntarget: sim:t\n", ":1: names no data"),
         (PROMPT + REST + "constraints: {locked: [Nope]}\n", ":6: the locked text 'Nope' is not in the prompt"),
         (PROMPT + REST + "demos: [{inputs: {text: a}, output: b}]\n", ":6: a demo has the inputs ['text']; give each"),

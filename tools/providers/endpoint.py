@@ -44,15 +44,18 @@ class Endpoint:
     """Whether it is the provider itself, or the stand-in that the environment names for it."""
 
     @classmethod
-    def of(cls, spec: ModelSpec) -> Endpoint:
-        """Read the environment. Raises `BadInput` naming the variable when a key is needed and there is none."""
+    def of(cls, spec: ModelSpec, *, keyless: bool = False) -> Endpoint:
+        """Read the environment. Raises `BadInput` naming the variable when a key is needed and there is none.
+
+        `keyless` is for whoever looks and does not call: then no key is needed.
+        """
         home = HOMES[spec.provider]
         named = os.environ.get(home.base)
         stand_in = checked_url(named, place=home.base) if named else None
         url = spec.url or stand_in or home.url
         is_providers = origin(url) in {origin(each) for each in (home.url, stand_in) if each}
         key = _key(home) if is_providers else None
-        if key is None and origin(url) == origin(home.url):
+        if key is None and not keyless and origin(url) == origin(home.url):
             raise BadInput(f"{home.key} is not set", place=spec.text, cure="set it; sim:WORLD needs none")
         return cls(spec=spec, url=url, key=key, is_providers=is_providers)
 

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from socratune.commands.optimize import ordered
 from socratune.options import Choices, Pace, Trusting
 
 Tasks = Annotated[
@@ -22,4 +23,4 @@ def batch(tasks: Tasks, choices: Choices, pace: Pace, manner: Trusting, out: Out
     """Improve the prompts of many tasks, each in a run of its own; `--budget` is for all of them, in equal shares."""
     from socratune.batching import start
 
-    start(tasks, choices.overrides, pace.settings, manner, out=out, jobs=jobs)
+    start(tasks, ordered(Path(), choices, pace, manner), manner, out=out, jobs=jobs)

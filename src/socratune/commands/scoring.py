@@ -23,11 +23,13 @@ def score(file: TaskFile, choices: Choices, pace: Pace, manner: Trusting, agains
     from socratune.orders import SavedOrder
 
     other = Path(os.path.abspath(against)) if against is not None else None
+    configuration = manner.configuration
     saved = SavedOrder(
         kind="eval",
         file=Path(os.path.abspath(file)),
         overrides=choices.overrides,
-        settings=pace.settings,
+        defaults=configuration.defaults,
+        settings=pace.under(configuration).settings,
         against=other,
     )
     start_evaluation(saved, manner)
