@@ -8,6 +8,7 @@ layer, and it is here.
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -17,7 +18,8 @@ from socratune.memory.errors import BadInput, CallFailed, FinalFailure, Paused, 
 from socratune.memory.ledger import CallStart, Ledger, PaidReply, Spent
 from socratune.memory.records import Message, Role
 from socratune.tools.datasets import well_formed
-from socratune.tools.models import ANSWER, Closable, LanguageModel, Price, Reply, Request
+from socratune.tools.models import ANSWER, UNSEEN, Closable, Laden, LanguageModel, Reply, Request
+from socratune.tools.providers.failures import unforeseen
 from socratune.tools.purse import Phase, Purse
 from socratune.tools.sections import seal
 from socratune.tools.throttle import Throttle
@@ -40,9 +42,16 @@ class Line:
     role: Role
     max_tokens: int
 
-    async def ask(self, messages: tuple[Message, ...], *, phase: Phase, repeat: int = 0) -> str:
+    async def ask(
+        self,
+        messages: tuple[Message, ...],
+        *,
+        phase: Phase,
+        repeat: int = 0,
+        schema: Mapping[str, object] | None = None,
+    ) -> str:
         """Return the answer's text. Raises `CallFailed`, `BudgetExhausted`, `Paused` or `Interrupted`."""
-        request = Request(messages=messages, max_tokens=self.max_tokens, repeat=repeat)
+        request = Request(messages=messages, max_tokens=self.max_tokens, repeat=repeat, schema=schema)
         return (await self.caller.call(self.role, request, phase=phase)).text
 
 
@@ -101,7 +110,7 @@ class Caller:
         # The target is sent the row as it is: what looks like a mark there is the row's own.
         if role != "target":
             request = replace(request, messages=seal(request.messages, self._secret))
-        worst = _worst_case(role, request, model.price)
+        worst = _worst_case(role, request, model)
         await self.purse.admit(phase, worst)
         spent = Spent()
         try:
@@ -157,7 +166,9 @@ async def _send(model: LanguageModel, request: Request) -> Reply:
     except TimeoutError as error:
         raise TransientFailure(model.name, f"no answer within {SLOWEST_CALL:.0f} s") from error
     except Exception as error:  # models are other people's code: one bad call must not end a run
-        raise FinalFailure(model.name, f"{type(error).__name__} in the model's own code") from error
+        if hasattr(error, "status_code"):
+            raise unforeseen(model.name, error) from None  # what a server wrote may repeat the key
+        raise unforeseen(model.name, error) from error
 
 
 def _pause_before_retry(error: Exception) -> bool | float:
@@ -186,14 +197,20 @@ def _spent(role: Role, paid: PaidReply) -> Spent:
     return Spent(calls=1, rollouts=rollouts, tokens_in=paid.tokens_in, tokens_out=paid.tokens_out, usd=paid.usd)
 
 
-def _worst_case(role: Role, request: Request, price: Price | None) -> Spent:
+def _worst_case(role: Role, request: Request, model: LanguageModel) -> Spent:
     tokens_in = sum(at_most(message.content) for message in request.messages)
+    tokens_in += model.overhead if isinstance(model, Laden) else 0
+    tokens_in += at_most(json.dumps(request.schema)) + UNSEEN if request.schema else 0
+    price = model.price
     usd = price.cost(tokens_in=tokens_in, tokens_out=request.max_tokens) if price else 0.0
     rollouts = 1 if role == "target" else 0
     return Spent(calls=1, rollouts=rollouts, tokens_in=tokens_in, tokens_out=request.max_tokens, usd=usd)
 
 
 def _need_prices(models: Mapping[Role, LanguageModel], purse: Purse) -> None:
-    unpriced = [model.name for model in models.values() if model.price is None]
+    unpriced = [(role, model.name) for role, model in models.items() if model.price is None]
     if unpriced and purse.budget.usd is not None:
-        raise BadInput(f"the price of {unpriced[0]} is not known", cure="cap the run by rollouts instead of usd")
+        role, name = unpriced[0]
+        given = "IN,OUT" if role == "target" else f"{role}=IN,OUT"
+        cure = f"give it in USD for a million tokens, --price {given}, or cap the run by rollouts instead of usd"
+        raise BadInput(f"the price of {name} is not known", cure=cure)

@@ -6,15 +6,18 @@ only caller.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from socratune.memory.records import Example, Message, digest
-from socratune.tools.model_spec import ModelSpec
+from socratune.memory.records import PLAIN, Example, Message, ModelOptions, Role, Task, digest
+from socratune.tools.capabilities import check_options
+from socratune.tools.model_spec import NO_HOSTS, ModelSpec
 
 ANSWER = "stop"
 """The only stop reason that counts as an answer; adapters map what their provider calls a natural end to it."""
+UNSEEN = 1_000
+"""Tokens; more than any provider adds to explain tools or a format to its model."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,11 +28,14 @@ class Request:
     max_tokens: int
     repeat: int = 0
     """Which of several answers to the same question this is, counted from 0."""
+    schema: Mapping[str, object] | None = None
+    """JSON schema of the answer, titled, for a provider that can hold a model to it; others never see it."""
 
     def key(self, model: str) -> str:
         """Return what makes two calls the same call: every byte sent, and the repeat number."""
         turns = [[message.role, message.content] for message in self.messages]
-        return digest([model, self.max_tokens, self.repeat, turns], length=32)
+        form = [] if self.schema is None else [self.schema]
+        return digest([model, self.max_tokens, self.repeat, turns, *form], length=32)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,12 +60,23 @@ class Price:
         return (tokens_in * self.input + tokens_out * self.output) / 1_000_000
 
 
+def given_price(options: ModelOptions) -> Price | None:
+    """Return the price that a person gave; None when they left it to the table."""
+    return None if options.price is None else Price(input=options.price[0], output=options.price[1])
+
+
+def named(spec: str, options: ModelOptions) -> str:
+    """Return the name of a model: its specification, and a mark of what is sent along when something is."""
+    return f"{spec}#{digest(options.sent, length=8)}" if options.sent else spec
+
+
+@runtime_checkable
 class LanguageModel(Protocol):
     """One model at one provider."""
 
     @property
     def name(self) -> str:
-        """The specification it was made from; part of every cache key."""
+        """The specification it was made from, with a mark of its options; part of every cache key."""
 
     @property
     def price(self) -> Price | None:
@@ -77,6 +94,15 @@ class Closable(Protocol):
         """Let go of them; the next call opens new ones. Closing twice is harmless."""
 
 
+@runtime_checkable
+class Laden(Protocol):
+    """A model that is sent more than the messages."""
+
+    @property
+    def overhead(self) -> int:
+        """Tokens at most that come with every request, such as definitions of tools."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScriptedModel:
     """A model whose answers are a function of the request: for tests and examples."""
@@ -92,17 +118,25 @@ class ScriptedModel:
         return Reply(text=text, stop_reason=ANSWER, tokens_in=words, tokens_out=len(text.split()))
 
 
-def check_model(spec: str) -> None:
-    """Raise `BadInput` when `spec` names no model, or its key is not set; reads at most a world file, calls nothing."""
+def check_model(spec: str, *, options: ModelOptions = PLAIN, hosts: Mapping[str, str] = NO_HOSTS) -> None:
+    """Raise `BadInput` when `spec` names no model, its key is not set, or it cannot do what `options` ask.
+
+    Reads at most a world file, calls nothing. `hosts` is as for `connect`.
+    """
     found = ModelSpec.parse(spec)
     if found.provider == "sim":
         from socratune.tools.simulator.world import load_world  # noqa: PLC0415  # worlds are read only when named
 
         load_world(found.world)
+    elif found.provider == "langchain":
+        from socratune.tools.providers.langchain import LangChainModel  # noqa: PLC0415  # heavy
+
+        LangChainModel.of(found, options).check()
     else:
         from socratune.tools.providers.endpoint import Endpoint  # noqa: PLC0415  # it reads the environment
 
-        Endpoint.of(found)
+        Endpoint.of(found, hosts=hosts)
+    check_options(found, options)
 
 
 def world_name(spec: str) -> str:
@@ -110,14 +144,33 @@ def world_name(spec: str) -> str:
     return spec.removeprefix("sim:").removesuffix(":strong").removesuffix(":weak")
 
 
-def connect(spec: str, *, examples: Sequence[Example], seed: int) -> LanguageModel:
+def connect(
+    spec: str,
+    *,
+    examples: Sequence[Example],
+    seed: int,
+    options: ModelOptions = PLAIN,
+    hosts: Mapping[str, str] = NO_HOSTS,
+) -> LanguageModel:
     """Return the model that `spec` names; nothing is called, and no SDK is imported before the first call.
 
     `examples` and `seed` matter to simulated models alone: a world is laid over the rows, and its chance follows
-    the seed. Raises `BadInput` as `check_model` does.
+    the seed. `hosts` gives the environment variable with the key of each host that may have one, by origin
+    (`https://gateway.corp:8443`). Raises `BadInput` as `check_model` does.
     """
     found = ModelSpec.parse(spec)
-    return _simulated(found, examples, seed) if found.provider == "sim" else _real(found)
+    check_options(found, options)
+    if found.provider == "sim":
+        return _simulated(found, examples, seed)
+    return _real(found, options, hosts)
+
+
+def connect_role(
+    task: Task, role: Role, *, examples: Sequence[Example], seed: int, hosts: Mapping[str, str] = NO_HOSTS
+) -> LanguageModel:
+    """Return the model that a task names for a role, as `connect` does."""
+    spec: str = getattr(task, role)
+    return connect(spec, examples=examples, seed=seed, options=task.options.get(role, PLAIN), hosts=hosts)
 
 
 def _simulated(spec: ModelSpec, examples: Sequence[Example], seed: int) -> LanguageModel:
@@ -131,10 +184,14 @@ def _simulated(spec: ModelSpec, examples: Sequence[Example], seed: int) -> Langu
     return SimulatedTarget(world=world, examples=tuple(examples), seed=seed)
 
 
-def _real(spec: ModelSpec) -> LanguageModel:
+def _real(spec: ModelSpec, options: ModelOptions, hosts: Mapping[str, str]) -> LanguageModel:
     from socratune.tools.providers.anthropic import AnthropicModel  # noqa: PLC0415  # it imports this module
     from socratune.tools.providers.endpoint import Endpoint  # noqa: PLC0415
+    from socratune.tools.providers.langchain import LangChainModel  # noqa: PLC0415
     from socratune.tools.providers.openai import OpenAIModel  # noqa: PLC0415
 
-    endpoint = Endpoint.of(spec)
-    return OpenAIModel(endpoint=endpoint) if spec.provider == "openai" else AnthropicModel(endpoint=endpoint)
+    if spec.provider == "langchain":
+        return LangChainModel.of(spec, options)
+    endpoint = Endpoint.of(spec, hosts=hosts)
+    made = OpenAIModel if spec.provider == "openai" else AnthropicModel
+    return made(endpoint=endpoint, options=options)
