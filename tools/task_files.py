@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 from socratune.memory.errors import BadInput
-from socratune.memory.records import Budget, Constraints, Demo, Example, Prompt, Task
+from socratune.memory.records import Budget, Constraints, Demo, Example, Prompt, Role, Task
 from socratune.tools import template, tokens
 from socratune.tools.datasets import Row, columns_of, examples, read_rows
 from socratune.tools.metrics import check_rows, metric_named
 from socratune.tools.task_form import Document, Part, budget_of, read_document, read_text, suggestion
+from socratune.tools.task_models import optimizer_for, options_in, replaced
 
 FILE = "file://"
 HOME = ".socratune"
@@ -34,6 +35,8 @@ class Overrides:
     recipe: str | None = None
     budget: Budget | None = None
     limit: int | None = None
+    prices: Mapping[Role, tuple[float, float]] = field(default_factory=dict)
+    """USD for a million tokens, in and out."""
 
 
 AS_WRITTEN = Overrides()
@@ -91,11 +94,6 @@ def parse_budget(text: str) -> Budget:
             raise BadInput(f"{key!r} is given twice", place="--budget", cure="write rollouts=600,usd=2")
         caps[key] = (value if equals else name).strip().removeprefix("$")
     return budget_of(caps, place="--budget")
-
-
-def optimizer_for(target: str) -> str:
-    """Return the model that improves the prompt when none is named: one key then suffices."""
-    return f"sim:{target.split(':')[1]}:strong" if target.startswith("sim:") else target
 
 
 def texts_of(document: Document, *, read: Callable[[Path], str] = read_text) -> dict[Part, str]:
@@ -205,7 +203,7 @@ def _variables(document: Document, prompt: Prompt, names: tuple[str, ...]) -> tu
 
 def _task(document: Document, prompt: Prompt, variables: tuple[str, ...], overrides: Overrides) -> Task:
     form = document.form
-    target = overrides.target or form.target
+    target = overrides.target or (form.target.spec if form.target else None)
     if target is None:
         cure = "write `target:` and the model that will run the prompt, or pass --target"
         raise BadInput("names no target", place=document.at("target"), cure=cure)
@@ -219,8 +217,9 @@ def _task(document: Document, prompt: Prompt, variables: tuple[str, ...], overri
         metric=metric,
         metric_options=options,
         target=target,
-        optimizer=overrides.optimizer or form.optimizer or optimizer_for(target),
-        max_output_tokens=form.max_output_tokens,
+        optimizer=overrides.optimizer or (form.optimizer.spec if form.optimizer else optimizer_for(target)),
+        options=options_in(document, {"target": overrides.target, "optimizer": overrides.optimizer}, overrides.prices),
+        max_output_tokens=form.longest_answer,
         budget=DEFAULT_BUDGET if budget == Budget() else budget,
         recipe=overrides.recipe or form.recipe,
     )
@@ -267,6 +266,7 @@ def _notes(document: Document, task: Task, style: template.Style) -> Iterator[st
         yield f"the user turn lists the columns {', '.join(task.variables)}; `inputs:` chooses among them"
     if task.prompt.user is not None and set(task.variables) - set(used):
         yield f"the prompt does not show the inputs {', '.join(sorted(set(task.variables) - set(used)))}"
+    yield from replaced(document, task)
     length, most = tokens.estimate(task.prompt.instructions), task.constraints.max_tokens
     if most is not None and length > most:
         yield f"the prompt is about {length} tokens long, over its own limit of {most}; every edit has to shorten it"

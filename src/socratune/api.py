@@ -16,7 +16,7 @@ from socratune.memory.errors import BadInput, Interrupted, Paused
 from socratune.memory.records import Task
 from socratune.memory.runs import Home, RunFolder
 from socratune.options import home_folder
-from socratune.orders import Models, Rows, SavedOrder, order_of, read_task, rows_file
+from socratune.orders import GivenModels, Models, Rows, SavedOrder, adapted_models, order_of, read_task, rows_file
 from socratune.outcome import keep_leading, write_outcome
 from socratune.tools.journal import Listener
 from socratune.tools.task_files import LoadedTask, Overrides
@@ -29,22 +29,22 @@ async def aoptimize(
     home: Path | str | None = None,
     settings: Settings | None = None,
     on_event: Listener | None = None,
-    models: Models | None = None,
+    models: GivenModels | None = None,
 ) -> Result:
     """Improve the prompt of a task, and test the result once on rows that chose nothing.
 
     `result.prompt` is a new prompt only when it is proven to be better, else your own. A task file names its rows; a
     `Task` needs them as `data`, with the answer in the column `expected` or in the only one that is no input. `models`
-    by role, `target` and `optimizer`, stand in for those that the task names. `home` is `SOCRATUNE_HOME` or
-    `.socratune` when None. Raises `BadInput` before anything is called, and `Paused` when
-    a run stops early; it can be resumed when it came from files alone.
+    by role, `target` and `optimizer`, stand in for those that the task names; LangChain's chat models will do. `home`
+    is `SOCRATUNE_HOME` or `.socratune` when None. Raises `BadInput` before anything is called, and `Paused` when a run
+    stops early; it can be resumed when it came from files alone.
     """
-    chosen = settings or Settings()
+    chosen, own = settings or Settings(), adapted_models(models)
     if not isinstance(task, Task):
-        return await _from_file(Path(task), data, home=_place(home), settings=chosen, on_event=on_event, models=models)
+        return await _from_file(Path(task), data, home=_place(home), settings=chosen, on_event=on_event, models=own)
     if data is None:
         raise BadInput("a task comes with its rows", place="data", cure="give a file, or a list of mappings")
-    return await _run(order_of(task, data, chosen, models), None, _place(home), on_event)
+    return await _run(order_of(task, data, chosen, own), None, _place(home), on_event)
 
 
 async def _from_file(
@@ -58,7 +58,7 @@ async def _from_file(
 ) -> Result:
     with tempfile.TemporaryDirectory() as folder:
         rows = data if data is None or isinstance(data, Path) else rows_file(data, Path(folder))
-        loaded = read_task(task, Overrides(data=rows), models=models)
+        loaded = read_task(task, Overrides(data=rows), models=models, hosts=settings.hosts)
         order = Order(task=loaded.task, examples=loaded.examples, settings=settings, models=models)
         # Rows that were given as values are nowhere to be read again: no file can name them, and no resume.
         if rows is not data:
@@ -74,7 +74,7 @@ def optimize(
     home: Path | str | None = None,
     settings: Settings | None = None,
     on_event: Listener | None = None,
-    models: Models | None = None,
+    models: GivenModels | None = None,
 ) -> Result:
     """Do what `aoptimize` does, and wait for it; inside a running event loop, in a thread of its own."""
     return _finished(aoptimize(task, data, home=home, settings=settings, on_event=on_event, models=models))

@@ -8,7 +8,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from socratune.graphs.engine import Settings
+from socratune.graphs.engine import ROLES, Settings
 from socratune.memory.lessons import Lessons
 from socratune.memory.records import Budget, Role
 from socratune.memory.runs import Home
@@ -16,7 +16,7 @@ from socratune.outcome import short
 from socratune.text import one_line, plain
 from socratune.tools.allotment import allot
 from socratune.tools.forecast import Forecast, Use, forecast
-from socratune.tools.models import Price, connect
+from socratune.tools.models import Price, connect_role
 from socratune.tools.splits import Splits, data_notes, split
 from socratune.tools.task_files import LoadedTask
 
@@ -37,8 +37,8 @@ def forecast_of(loaded: LoadedTask, home: Home, settings: Settings) -> Outlook:
     task = loaded.task
     splits = split(loaded.examples, salt=home.salt(), sealed=_sealed(home))
     prices: dict[Role, Price | None] = {
-        "target": connect(task.target, examples=loaded.examples, seed=settings.seed).price,
-        "optimizer": connect(task.optimizer, examples=loaded.examples, seed=settings.seed).price,
+        role: connect_role(task, role, examples=loaded.examples, seed=settings.seed, hosts=settings.hosts).price
+        for role in ROLES
     }
     return Outlook(
         splits=splits,

@@ -125,7 +125,7 @@ def _tasks(saved: SavedOrder) -> dict[str, LoadedTask]:
     mine = saved.load()
     if saved.against is None:
         return {short(saved.file): mine}
-    other = read_task(saved.against, saved.overrides)
+    other = read_task(saved.against, saved.overrides, hosts=saved.settings.hosts)
     same = [[(row.id, row.expected) for row in task.examples] for task in (mine, other)]
     if mine.source.data.resolve() != other.source.data.resolve() or same[0] != same[1]:
         raise BadInput("the two tasks have different rows", place=str(saved.against), cure="give the same with --data")

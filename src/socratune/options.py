@@ -84,11 +84,16 @@ class Choices:
     optimizer: Annotated[str | None, typer.Option(metavar="MODEL", help="Model that improves it.")] = None
     recipe: Annotated[str | None, typer.Option(metavar="NAME", help="Method of the search.")] = None
     budget: Annotated[str | None, typer.Option(metavar="CAPS", help="rollouts=600,usd=2; a bare number is USD.")] = None
+    price: Annotated[
+        list[str] | None,
+        typer.Option(metavar="IN,OUT", help="USD a million tokens of the target; optimizer=IN,OUT of the other."),
+    ] = None
 
     @property
     def overrides(self) -> Overrides:
         """What is said, checked; paths are made absolute, so that they hold in any folder."""
         from socratune.orders import resolve_model
+        from socratune.tools.model_form import prices_of
         from socratune.tools.task_files import Overrides, parse_budget
 
         here = Path.cwd()
@@ -98,6 +103,7 @@ class Choices:
             optimizer=resolve_model(self.optimizer, here) if self.optimizer is not None else None,
             recipe=self.recipe,
             budget=parse_budget(self.budget) if self.budget is not None else None,
+            prices=prices_of(self.price or ()),
         )
 
 

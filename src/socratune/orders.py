@@ -8,23 +8,30 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
-from socratune.graphs.engine import Order, Settings
+from socratune.graphs.engine import ROLES, Order, Settings
 from socratune.graphs.recipes import recipe_named
 from socratune.memory.errors import BadInput
 from socratune.memory.ledger import Ledger
-from socratune.memory.records import Example, Role, Task
+from socratune.memory.records import PLAIN, Example, Role, Task
 from socratune.memory.runs import RunFolder
 from socratune.tools.datasets import Row, columns_of, examples, read_rows, well_formed
 from socratune.tools.metrics import check_rows, metric_named
+from socratune.tools.model_spec import NO_HOSTS
 from socratune.tools.models import LanguageModel, check_model, world_name
+from socratune.tools.providers.langchain import adapted
+from socratune.tools.providers.prices import price_note
 from socratune.tools.task_files import AS_WRITTEN, LoadedTask, Overrides, load_task
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
 
 Rows = Sequence[Mapping[str, str]]
 Models = Mapping[Role, LanguageModel]
+GivenModels = Mapping[Role, "LanguageModel | BaseChatModel"]
 EXPECTED = "expected"
 """The column with the answer, when a task comes without a file that names another."""
 
@@ -43,7 +50,7 @@ class SavedOrder:
 
     def load(self) -> LoadedTask:
         """Read the task and its rows as they are now. Raises `BadInput` before anything is called."""
-        return read_task(self.file, self.overrides)
+        return read_task(self.file, self.overrides, hosts=self.settings.hosts)
 
     def save(self, folder: RunFolder) -> None:
         """Keep it beside the run."""
@@ -67,20 +74,29 @@ def _file(folder: RunFolder) -> Path:
     return folder.path / "order.json"
 
 
-def read_task(file: Path, overrides: Overrides = AS_WRITTEN, *, models: Models | None = None) -> LoadedTask:
+def read_task(
+    file: Path,
+    overrides: Overrides = AS_WRITTEN,
+    *,
+    models: Models | None = None,
+    hosts: Mapping[str, str] = NO_HOSTS,
+) -> LoadedTask:
     """Read a task file, with the models it names found and known, unless `models` stand in for them."""
     loaded = load_task(file, overrides=overrides)
-    return replace(loaded, task=_checked(loaded.task, Path(os.path.abspath(file)).parent, models))
+    task = _checked(loaded.task, Path(os.path.abspath(file)).parent, models, hosts)
+    roles = ROLES if models is None else ()
+    notes = [price_note(getattr(task, role), task.options.get(role, PLAIN), hosts) for role in roles]
+    return replace(loaded, task=task, notes=(*loaded.notes, *filter(None, dict.fromkeys(notes))))
 
 
-def _checked(task: Task, folder: Path, models: Models | None) -> Task:
+def _checked(task: Task, folder: Path, models: Models | None, hosts: Mapping[str, str]) -> Task:
     recipe_named(task.recipe)
     metric_named(task.metric, task.metric_options)
     if models is not None:
         return task
     found = replace(task, target=resolve_model(task.target, folder), optimizer=resolve_model(task.optimizer, folder))
-    for spec in (found.target, found.optimizer):
-        check_model(spec)
+    for role in ROLES:
+        check_model(getattr(found, role), options=found.options.get(role, PLAIN), hosts=hosts)
     return found
 
 
@@ -110,7 +126,13 @@ def order_of(task: Task, data: Path | Rows, settings: Settings, models: Models |
         raise BadInput("there are no rows", place=place, cure="give at least one")
     found = examples(rows, inputs=task.variables, expected=_expected(columns_of(rows), task.variables, place))
     check_rows(task.metric, found)
-    return Order(task=_checked(task, Path.cwd(), models), examples=found, settings=settings, models=models)
+    checked = _checked(task, Path.cwd(), models, settings.hosts)
+    return Order(task=checked, examples=found, settings=settings, models=models)
+
+
+def adapted_models(models: GivenModels | None) -> Models | None:
+    """Return models that a program gave as ours: a LangChain chat model, too, is one. Raises `BadInput`."""
+    return None if models is None else {role: adapted(model) for role, model in models.items()}
 
 
 def rows_file(data: Rows, folder: Path) -> Path:

@@ -48,9 +48,9 @@ def _trouble_with_target(file: Path) -> str:
     from socratune.tools.models import connect
     from socratune.tools.task_form import read_document
 
-    target = read_document(file).form.target or ""
+    target = read_document(file).form.target
     try:
-        connect(resolve_model(target, file.parent), examples=(), seed=0)
+        connect(resolve_model(target.spec if target else "", file.parent), examples=(), seed=0)
     except BadInput as error:
         return "; ".join(part for part in (error.problem, error.cure) if part)
     return ""
