@@ -49,9 +49,13 @@ def changed_models(document: Document, task: Task) -> dict[str, object]:
     defaults = {"target": ("", PLAIN), "optimizer": (optimizer_for(task.target), _inherited(sent))}
     keys: dict[str, object] = {}
     for role, spec in _named(task).items():
-        form, options = _form(document, role), task.options.get(role, PLAIN)
+        form, options, written = _form(document, role), task.options.get(role, PLAIN), document.written.get(role)
         said = (form.spec, _options_of(form, role, place="")) if form else defaults[role]
-        if said != (spec, options):
+        if said == (spec, options):
+            continue
+        if form and form.spec == spec and isinstance(written, Mapping):
+            keys[role] = {**written, "price": _price(options)}  # of the same model, nothing else can be said elsewhere
+        else:
             longest = target.max_tokens if role == "target" and target else options.max_tokens
             keys[role] = _written(spec, options, max_tokens=longest)
     return keys
@@ -95,7 +99,11 @@ def _written(spec: str, options: ModelOptions, *, max_tokens: int | None) -> str
         "response_format": options.response_format and dict(options.response_format),
         "tools": [dict(tool) for tool in options.tools] or None,
         "headers": dict(options.headers) or None,
-        "price": options.price and dict(zip(("input", "output"), options.price, strict=True)),
+        "price": _price(options),
     }
     kept = {key: value for key, value in said.items() if value is not None}
     return {"model": spec, **kept} if kept else spec
+
+
+def _price(options: ModelOptions) -> dict[str, float] | None:
+    return options.price and dict(zip(("input", "output"), options.price, strict=True))

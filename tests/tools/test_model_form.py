@@ -125,6 +125,16 @@ def test_a_prompt_is_written_down_with_the_long_form_as_it_was(tmp_path: Path) -
     assert again.task == replace(first.task, name=again.task.name)
 
 
+def test_a_price_from_the_command_line_is_written_into_the_long_form(tmp_path: Path) -> None:
+    first = loaded(tmp_path, FULL, Overrides(prices={"target": (2.0, 8.0)}))
+    write_task(tmp_path / "best.yaml", first.task.prompt, first)
+    again = load_task(tmp_path / "best.yaml")
+    assert again.task.options == first.task.options
+    before, after = (each.source.document.written["target"] for each in (first, again))
+    assert isinstance(before, dict)
+    assert after == {**before, "price": {"input": 2.0, "output": 8.0}}
+
+
 def test_another_model_is_written_down_without_the_options_of_the_first(tmp_path: Path) -> None:
     overrides = Overrides(target="openai:gpt-4o", prices={"target": (2.0, 8.0)})
     first = loaded(tmp_path, FULL, overrides)
