@@ -92,6 +92,10 @@ def read_task(
 def _checked(task: Task, folder: Path, models: Models | None, hosts: Mapping[str, str]) -> Task:
     recipe_named(task.recipe)
     metric_named(task.metric, task.metric_options)
+    longest = task.options.get("target", PLAIN).max_tokens
+    if longest not in (None, task.max_output_tokens):
+        problem = f"max_tokens of the target is {longest}, max_output_tokens {task.max_output_tokens}"
+        raise BadInput(problem, place=task.name, cure="give max_output_tokens alone")
     if models is not None:
         return task
     found = replace(task, target=resolve_model(task.target, folder), optimizer=resolve_model(task.optimizer, folder))

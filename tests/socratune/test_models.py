@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
 from langchain_core.language_models import FakeListChatModel
 
-from socratune import BadInput, Paused, aoptimize, optimize
+from socratune import BadInput, ModelOptions, Paused, aoptimize, optimize
 from socratune.memory.records import PLAIN
 from socratune.orders import read_task
 from socratune.tools.simulator.server import served
@@ -69,6 +70,12 @@ def test_the_run_of_a_long_form_can_be_told_from_that_of_a_short_one(tmp_path: P
     long = read_task(named(tmp_path, {"model": WORLD, "base_url": provider, "temperature": 0})).task
     assert short.target == long.target
     assert short.options.get("target", PLAIN) != long.options["target"]
+
+
+def test_two_lengths_of_an_answer_are_refused_in_python_too(tmp_path: Path) -> None:
+    task = replace(TASK, options={"target": ModelOptions(max_tokens=9)})
+    with pytest.raises(BadInput, match="max_tokens of the target is 9, max_output_tokens 512"):
+        optimize(task, rows(60), home=tmp_path)
 
 
 async def test_chat_models_of_langchain_take_part_in_a_run(tmp_path: Path) -> None:

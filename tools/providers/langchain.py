@@ -97,12 +97,16 @@ class LangChainModel:
         return cls(spec=spec.text, options=options, make=lambda: _Integration(spec, options))
 
     @classmethod
-    def around(cls, chat: BaseChatModel) -> LangChainModel:
-        """Return a program's own chat model as one of ours; its settings, keys and retries stay as they are."""
+    def around(cls, chat: BaseChatModel, *, price: tuple[float, float] | None = None) -> LangChainModel:
+        """Return a program's own chat model as one of ours; its settings, keys and retries stay as they are.
+
+        `price` is in USD for a million tokens, in and out; a cap in USD needs one.
+        """
         said = (getattr(chat, name, None) for name in ("model_name", "model", "model_id"))
         name = next((each for each in said if isinstance(each, str) and each), "")
         spec = ":".join(part for part in ("langchain", type(chat).__name__, name) if part)
-        return cls(spec=spec, make=lambda: Chats(lambda most: chat.bind(max_tokens=most)))
+        options = ModelOptions(price=price)
+        return cls(spec=spec, options=options, make=lambda: Chats(lambda most: chat.bind(max_tokens=most)))
 
     @property
     def name(self) -> str:

@@ -17,9 +17,9 @@ from tests.tools.providers.test_options import SCHEMA, recorder
 
 from socratune.memory.errors import BadInput, FinalFailure, TransientFailure
 from socratune.memory.records import ModelOptions
-from socratune.tools.models import ANSWER, LanguageModel, check_model, connect
+from socratune.tools.models import ANSWER, LanguageModel, Price, check_model, connect
 from socratune.tools.providers.failures import unforeseen
-from socratune.tools.providers.langchain import adapted
+from socratune.tools.providers.langchain import LangChainModel, adapted
 from socratune.tools.simulator.faults import Faults
 from socratune.tools.simulator.wire import Manners
 
@@ -38,6 +38,12 @@ async def test_a_chat_model_answers_under_its_class_and_name() -> None:
     assert (reply.text, reply.stop_reason) == ("billing", ANSWER)
     assert model.name == "langchain:FakeListChatModel"
     assert model.price is None
+
+
+def test_a_chat_model_may_be_given_a_price() -> None:
+    priced = LangChainModel.around(FakeListChatModel(responses=["billing"]), price=(1.0, 4.0))
+    assert priced.price == Price(input=1.0, output=4.0)
+    assert priced.name == "langchain:FakeListChatModel"
 
 
 async def test_what_was_used_is_what_the_integration_says() -> None:
