@@ -22,6 +22,8 @@ SECRETS = frozenset(
     | {"token"}
 )
 """Words of a header's name that say it carries a key."""
+RUN_TOGETHER = ("accesskey", "apikey", "authkey", "secretkey", "token")
+"""The same without hyphens, at the end of a name."""
 FRAMING = frozenset(
     {"accept", "accept-encoding", "connection", "content-encoding", "content-length", "content-type", "expect", "host"}
     | {"te", "trailer", "transfer-encoding", "upgrade"}
@@ -38,11 +40,14 @@ def check_options(spec: ModelSpec, options: ModelOptions) -> None:
         if trouble := header_trouble(name, value):
             raise BadInput(trouble, place=spec.text)
     if spec.provider == "sim" and (sent or options.price):
-        problem = f"a simulated model knows no {next(iter(sent), 'price')} but its own"
+        problem = f"knows no {next(iter(sent), 'price')} but its own"
         raise BadInput(problem, place=spec.text, cure="leave it out, or name a real model")
     if spec.provider == "langchain" and (refused := {"headers", "response_format"} & set(sent)):
-        problem = f"{min(refused)} cannot be passed on"
-        raise BadInput(problem, place=spec.text, cure="leave it out, or give a chat model of your own from Python")
+        raise BadInput(
+            f"passes no {min(refused)} on",
+            place=spec.text,
+            cure="leave it out, or give a chat model of your own from Python",
+        )
     _check_temperature(spec, options.temperature)
     if spec.provider == "anthropic" and options.response_format is not None:
         anthropic_format(options.response_format, place=spec.text)
@@ -51,12 +56,14 @@ def check_options(spec: ModelSpec, options: ModelOptions) -> None:
 def _check_temperature(spec: ModelSpec, temperature: float | None) -> None:
     if temperature is None:
         return
-    if spec.provider == "anthropic":
+    integrated = spec.provider == "langchain"
+    provider, _, name = spec.name.partition(":") if integrated else (spec.provider, "", spec.name)
+    if provider == "anthropic":
         cure = "leave temperature out; the current API refuses it, top_p and top_k"
         raise BadInput("takes no sampling parameters", place=spec.text, cure=cure)
-    if spec.provider == "openai" and spec.url is None and temperature != 1 and _REASONING.match(spec.name):
+    if provider == "openai" and spec.url is None and temperature != 1 and _REASONING.match(name):
         cure = "leave it out; reasoning models take none but 1"
-        raise BadInput(f"temperature {temperature:g} is refused by this model", place=spec.text, cure=cure)
+        raise BadInput(f"refuses temperature {temperature:g}", place=spec.text, cure=cure)
 
 
 def anthropic_format(wanted: Mapping[str, object], *, place: str) -> dict[str, object] | None:
@@ -67,7 +74,7 @@ def anthropic_format(wanted: Mapping[str, object], *, place: str) -> dict[str, o
     schema = described.get("schema") if isinstance(described, Mapping) else None
     if wanted.get("type") != "json_schema" or not isinstance(schema, Mapping):
         cure = "write {type: json_schema, json_schema: {name: ..., schema: {...}}}"
-        raise BadInput("this response_format is not one that Anthropic has", place=place, cure=cure)
+        raise BadInput("has no such response_format", place=place, cure=cure)
     return {"type": "json_schema", "schema": dict(schema)}
 
 
@@ -78,6 +85,6 @@ def header_trouble(name: str, value: str) -> str:
         return f"{name!r} cannot be sent as a header; use letters, digits and hyphens, and plain text as its value"
     if name.lower() in FRAMING:
         return f"the header {name!r} belongs to the connection; leave it out"
-    if words & SECRETS or any(name.lower().endswith(word) for word in ("key", "token")) or _KEY_LIKE.match(value):
+    if words & SECRETS or name.lower().endswith(RUN_TOGETHER) or _KEY_LIKE.match(value):
         return f"the header {name!r} carries a key; name host and variable under hosts: in .socratune/config.yaml"
     return ""

@@ -6,6 +6,7 @@ only caller.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
@@ -13,6 +14,7 @@ from typing import Protocol, runtime_checkable
 from socratune.memory.records import PLAIN, Example, Message, ModelOptions, Role, Task, digest
 from socratune.tools.capabilities import check_options
 from socratune.tools.model_spec import NO_HOSTS, ModelSpec
+from socratune.tools.tokens import at_most
 
 ANSWER = "stop"
 """The only stop reason that counts as an answer; adapters map what their provider calls a natural end to it."""
@@ -70,6 +72,12 @@ def named(spec: str, options: ModelOptions) -> str:
     return f"{spec}#{digest(options.sent, length=8)}" if options.sent else spec
 
 
+def burden(options: ModelOptions) -> int:
+    """Return how many tokens at most a request holds besides its messages."""
+    sent = {name: value for name, value in options.sent.items() if name != "headers"}
+    return at_most(json.dumps(sent)) + UNSEEN if sent else 0
+
+
 @runtime_checkable
 class LanguageModel(Protocol):
     """One model at one provider."""
@@ -124,6 +132,7 @@ def check_model(spec: str, *, options: ModelOptions = PLAIN, hosts: Mapping[str,
     Reads at most a world file, calls nothing. `hosts` is as for `connect`.
     """
     found = ModelSpec.parse(spec)
+    check_options(found, options)
     if found.provider == "sim":
         from socratune.tools.simulator.world import load_world  # noqa: PLC0415  # worlds are read only when named
 
@@ -136,7 +145,6 @@ def check_model(spec: str, *, options: ModelOptions = PLAIN, hosts: Mapping[str,
         from socratune.tools.providers.endpoint import Endpoint  # noqa: PLC0415  # it reads the environment
 
         Endpoint.of(found, hosts=hosts)
-    check_options(found, options)
 
 
 def world_name(spec: str) -> str:

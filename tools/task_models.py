@@ -7,7 +7,9 @@ from dataclasses import replace
 
 from socratune.memory.errors import BadInput
 from socratune.memory.records import PLAIN, ModelOptions, Role, Task
+from socratune.tools.capabilities import check_options
 from socratune.tools.model_form import ModelForm
+from socratune.tools.model_spec import ModelSpec
 from socratune.tools.task_form import Document
 
 PLAIN_TEXT = {"type": "text"}
@@ -71,19 +73,27 @@ def _form(document: Document, role: Role) -> ModelForm | None:
 
 
 def _options_of(form: ModelForm, role: Role, *, place: str) -> ModelOptions:
-    """Return what is sent to the model of a role. Raises `BadInput` when the role has no use for it.
+    """Return what is sent to the model of a role. Raises `BadInput` when model or role have no use for it.
 
     The longest answer of the target is no option but a part of the task.
     """
-    options = form.options
-    if role == "target":
-        return replace(options, max_tokens=None)
+    options = form.options if role != "target" else replace(form.options, max_tokens=None)
+    if options != PLAIN:
+        try:
+            check_options(ModelSpec.parse(form.spec), options)
+        except BadInput as error:
+            raise BadInput(f"{error.place} {error.problem}", place=place, cure=error.cure) from error
+    if role != "target":
+        _check_agents(options, role, place=place)
+    return options
+
+
+def _check_agents(options: ModelOptions, role: Role, *, place: str) -> None:
     if options.tools:
         raise BadInput(f"{role}: agents hold no tools", place=place, cure="leave tools out")
     if (options.response_format or PLAIN_TEXT) != PLAIN_TEXT:
         cure = "leave response_format out, or write {type: text} where a model knows no JSON schema"
         raise BadInput(f"{role}: agents answer in forms of their own", place=place, cure=cure)
-    return options
 
 
 def _inherited(options: ModelOptions) -> ModelOptions:

@@ -95,6 +95,15 @@ def test_a_bare_name_is_its_makers_or_speaks_openais_protocol_at_another_address
         ('target: {model: gpt-4.1, headers: {X-A: "a\\r\\nhush: b"}}\n', "'X-A' cannot be sent as a header"),
         ("target: {model: gpt-4.1, headers: {X-A: 5551}}\n", "is no mapping of names to texts"),
         ("target: {model: gpt-4.1, max_tokens: 9}\nmax_output_tokens: 8\n", "max_tokens is 9 and max_output_tokens 8"),
+        ("target: {model: claude-x, temperature: 1}\n", "task.yaml:5: anthropic:claude-x takes no sampling parameters"),
+        (
+            "target: {model: 'openai:o3', temperature: 0}\n",
+            "task.yaml:5: openai:o3 refuses temperature 0; leave it out",
+        ),
+        (
+            "target: {model: 'sim:tickets', temperature: 0}\n",
+            "task.yaml:5: sim:tickets knows no temperature but its own",
+        ),
         ("target: gpt-4.1\noptimizer: {model: gpt-4.1, tools: [{a: b}]}\n", "optimizer: agents hold no tools"),
         (
             "target: gpt-4.1\noptimizer: {model: gpt-4.1, response_format: {type: json_object}}\n",

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from socratune.memory.errors import BadInput
 from socratune.memory.records import PLAIN, ModelOptions
 from socratune.tools.model_spec import ModelSpec
-from socratune.tools.models import ANSWER, LanguageModel, Price, Reply, Request, given_price, named
+from socratune.tools.models import ANSWER, LanguageModel, Price, Reply, Request, burden, given_price, named
 from socratune.tools.providers.clients import Clients
 from socratune.tools.providers.stream import CALLS, Draft
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from langchain_core.messages import AIMessage
     from langchain_core.runnables import Runnable
 
-NATURAL_ENDS = frozenset({"stop", "end_turn", "complete", "eos", "eos_token", "finish_reason_stop"})
+NATURAL_ENDS = frozenset({"stop", "end_turn", "complete", "eos_token"})
 """What integrations call an answer that ended by itself, in small letters."""
 REASONS = ("finish_reason", "stop_reason", "stopReason", "done_reason")
 _VARIABLE = re.compile(r"\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b")
@@ -117,6 +117,11 @@ class LangChainModel:
     def price(self) -> Price | None:
         """What was given: an integration does not say where it sends its calls."""
         return given_price(self.options)
+
+    @property
+    def overhead(self) -> int:
+        """Tokens at most that a request holds besides its messages."""
+        return burden(self.options)
 
     def check(self) -> None:
         """Raise `BadInput` when the model cannot be made here: a package or a key is missing."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,13 +11,12 @@ from typing import Generic
 from pydantic import BaseModel, ConfigDict
 
 from socratune.memory.records import PLAIN, ModelOptions
-from socratune.tools.models import UNSEEN, Price, Reply, Request, given_price, named
+from socratune.tools.models import Price, Reply, Request, burden, given_price, named
 from socratune.tools.providers.clients import C, Clients
 from socratune.tools.providers.endpoint import Endpoint
 from socratune.tools.providers.failures import translated
 from socratune.tools.providers.prices import price_of
 from socratune.tools.providers.stream import USUAL, Draft, Limits, content_limits
-from socratune.tools.tokens import at_most
 
 
 class Read(BaseModel):
@@ -52,8 +50,7 @@ class SdkModel(ABC, Generic[C]):
     @property
     def overhead(self) -> int:
         """Tokens at most that a request holds besides its messages."""
-        sent = {name: value for name, value in self.options.sent.items() if name != "headers"}
-        return at_most(json.dumps(sent)) + UNSEEN if sent else 0
+        return burden(self.options)
 
     async def complete(self, request: Request) -> Reply:
         """Answer. Raises `TransientFailure` when another attempt may help, else `FinalFailure`."""
