@@ -10,9 +10,9 @@ import pytest
 import yaml
 from langchain_core.language_models import FakeListChatModel
 
-from socratune import BadInput, ModelOptions, Paused, aoptimize, optimize
-from socratune.memory.records import PLAIN
-from socratune.orders import read_task
+from socratune import BadInput, ModelOptions, Paused, Settings, Task, aoptimize, optimize
+from socratune.memory.runs import Home
+from socratune.orders import SavedOrder, order_of, read_task
 from socratune.tools.simulator.server import served
 from socratune.tools.simulator.wire import POLITE, Wire
 from socratune.tools.simulator.world import load_world
@@ -65,11 +65,26 @@ def test_a_price_that_the_table_knows_otherwise_is_said(tmp_path: Path, monkeypa
     assert not [note for note in same if "price table" in note]
 
 
-def test_the_run_of_a_long_form_can_be_told_from_that_of_a_short_one(tmp_path: Path, provider: str) -> None:
-    short = read_task(named(tmp_path, {"model": WORLD, "base_url": provider})).task
-    long = read_task(named(tmp_path, {"model": WORLD, "base_url": provider, "temperature": 0})).task
-    assert short.target == long.target
-    assert short.options.get("target", PLAIN) != long.options["target"]
+def test_options_make_another_run_and_hosts_do_not() -> None:
+    def fingerprint(task: Task, settings: Settings = WITHOUT_MEMORY) -> str:
+        return order_of(task, rows(30), settings).fingerprint
+
+    warm = replace(TASK, target="openai:m@http://h/v1", options={"target": ModelOptions(temperature=1.0)})
+    cold = replace(warm, options={"target": ModelOptions(temperature=0.0)})
+    hosts = replace(WITHOUT_MEMORY, hosts={"https://gateway.corp": "GATEWAY_KEY"})
+    assert fingerprint(warm) != fingerprint(cold)
+    assert fingerprint(warm) == fingerprint(warm, hosts)
+
+
+def test_a_run_is_resumed_with_its_prices_and_hosts(tmp_path: Path) -> None:
+    asked = SavedOrder(
+        file=tmp_path / "task.yaml",
+        overrides=Overrides(prices={"target": (1.0, 4.0), "optimizer": (0.5, 2.0)}),
+        settings=replace(WITHOUT_MEMORY, hosts={"https://gateway.corp": "GATEWAY_KEY"}),
+    )
+    folder = Home(path=tmp_path / "home").new_run("desk")
+    asked.save(folder)
+    assert SavedOrder.read(folder) == asked
 
 
 def test_two_lengths_of_an_answer_are_refused_in_python_too(tmp_path: Path) -> None:

@@ -191,6 +191,21 @@ async def test_a_host_that_the_configuration_names_gets_that_key_and_nothing_els
     assert GATEWAY not in repr(model)
 
 
+@pytest.mark.usefixtures("secrets")
+@pytest.mark.parametrize("named", ["https://127.0.0.1:{port}", "http://127.0.0.1:{other}", "http://localhost:{port}"])
+async def test_another_scheme_port_or_name_than_the_named_one_gets_no_key(
+    serve: Serve, speaker: Speaker, monkeypatch: pytest.MonkeyPatch, named: str
+) -> None:
+    heard: list[str] = []
+    monkeypatch.setenv("GATEWAY_KEY", GATEWAY)
+    provider = serve(made=overheard(heard))
+    port = int(provider.url.rpartition(":")[2])
+    hosts = {named.format(port=port, other=port + 1): "GATEWAY_KEY"}
+    assert (await connect(speaker.spec(provider), examples=(), seed=0, hosts=hosts).complete(asked())).text
+    assert GATEWAY not in heard[0]
+    assert CANARY not in heard[0]
+
+
 NAMED = "https://gateway.corp:8443"
 
 
