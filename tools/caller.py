@@ -8,6 +8,7 @@ layer, and it is here.
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -17,7 +18,17 @@ from socratune.memory.errors import BadInput, CallFailed, FinalFailure, Paused, 
 from socratune.memory.ledger import CallStart, Ledger, PaidReply, Spent
 from socratune.memory.records import Message, Role
 from socratune.tools.datasets import well_formed
-from socratune.tools.models import ANSWER, Closable, LanguageModel, ReadsRow, Reply, Request
+from socratune.tools.models import (
+    ANSWER,
+    UNSEEN,
+    Closable,
+    Laden,
+    LanguageModel,
+    ReadsRow,
+    Reply,
+    Request,
+)
+from socratune.tools.providers.failures import unforeseen
 from socratune.tools.purse import Phase, Purse
 from socratune.tools.sections import seal
 from socratune.tools.throttle import Throttle
@@ -43,13 +54,19 @@ class Line:
     max_tokens: int
 
     async def ask(
-        self, messages: tuple[Message, ...], *, phase: Phase, repeat: int = 0, row: Mapping[str, str] | None = None
+        self,
+        messages: tuple[Message, ...],
+        *,
+        phase: Phase,
+        repeat: int = 0,
+        row: Mapping[str, str] | None = None,
+        schema: Mapping[str, object] | None = None,
     ) -> str:
         """Return the answer's text. Raises `CallFailed`, `BudgetExhausted`, `Paused` or `Interrupted`.
 
         `row`, the row's inputs, reaches an application of the user's and no other model.
         """
-        request = Request(messages=messages, max_tokens=self.max_tokens, repeat=repeat, row=row)
+        request = Request(messages=messages, max_tokens=self.max_tokens, repeat=repeat, row=row, schema=schema)
         return (await self.caller.call(self.role, request, phase=phase)).text
 
 
@@ -188,7 +205,9 @@ async def _send(model: LanguageModel, request: Request) -> Reply:
     except TimeoutError as error:
         raise TransientFailure(model.name, f"no answer within {SLOWEST_CALL:.0f} s") from error
     except Exception as error:  # models are other people's code: one bad call must not end a run
-        raise FinalFailure(model.name, f"{type(error).__name__} in the model's own code") from error
+        if hasattr(error, "status_code"):
+            raise unforeseen(model.name, error) from None  # what a server wrote may repeat the key
+        raise unforeseen(model.name, error) from error
 
 
 def _pause_before_retry(error: Exception) -> bool | float:
@@ -222,6 +241,8 @@ def _spent(role: Role, paid: PaidReply) -> Spent:
 def _worst_case(role: Role, request: Request, model: LanguageModel, dearest: float) -> Spent:
     """Return what a call may cost at most; an application's is the most that it has reported so far."""
     tokens_in = sum(at_most(message.content) for message in request.messages)
+    tokens_in += model.overhead if isinstance(model, Laden) else 0
+    tokens_in += at_most(json.dumps(request.schema)) + UNSEEN if request.schema else 0
     usd = model.price.cost(tokens_in=tokens_in, tokens_out=request.max_tokens) if model.price else 0.0
     usd = max(usd, dearest) if isinstance(model, ReadsRow) else usd
     rollouts = 1 if role == "target" else 0
@@ -229,6 +250,13 @@ def _worst_case(role: Role, request: Request, model: LanguageModel, dearest: flo
 
 
 def _need_prices(models: Mapping[Role, LanguageModel], purse: Purse) -> None:
-    unpriced = [each.name for each in models.values() if each.price is None and not isinstance(each, ReadsRow)]
-    if unpriced and purse.budget.usd is not None:
-        raise BadInput(f"the price of {unpriced[0]} is not known", cure="cap the run by rollouts instead of usd")
+    for role, model in models.items():
+        if purse.budget.usd is not None and model.price is None and not isinstance(model, ReadsRow):
+            raise unpriced(model.name, role)
+
+
+def unpriced(name: str, role: Role) -> BadInput:
+    """Return what is said of a model without a price under a cap in USD."""
+    given = "IN,OUT" if role == "target" else f"{role}=IN,OUT"
+    cure = f"give it in USD for a million tokens, --price {given}, or cap the run by rollouts instead of usd"
+    return BadInput(f"the price of {name} is not known", cure=cure)

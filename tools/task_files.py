@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 from socratune.memory.errors import BadInput
-from socratune.memory.records import Budget, Constraints, Demo, Example, Prompt, Task
+from socratune.memory.records import Budget, Constraints, Demo, Example, Prompt, Role, Task
 from socratune.tools import template, tokens
 from socratune.tools.datasets import Row, columns_of, examples, read_rows
 from socratune.tools.metrics import check_rows, metric_named
 from socratune.tools.model_spec import is_application, is_code
 from socratune.tools.task_form import Document, Part, budget_of, read_document, read_text, suggestion
+from socratune.tools.task_models import optimizer_for, options_in, replaced
 
 FILE = "file://"
 HOME = ".socratune"
@@ -36,6 +37,8 @@ class Overrides:
     recipe: str | None = None
     budget: Budget | None = None
     limit: int | None = None
+    prices: Mapping[Role, tuple[float, float]] = field(default_factory=dict)
+    """USD for a million tokens, in and out."""
 
 
 AS_WRITTEN = Overrides()
@@ -98,13 +101,6 @@ def parse_budget(text: str) -> Budget:
             raise BadInput(f"{key!r} is given twice", place="--budget", cure="write rollouts=600,usd=2")
         caps[key] = (value if equals else name).strip().removeprefix("$")
     return budget_of(caps, place="--budget")
-
-
-def optimizer_for(target: str) -> str:
-    """Return the model that improves the prompt when none is named: one key then suffices. Empty when none can be."""
-    if is_code(target):
-        return ""
-    return f"sim:{target.split(':')[1]}:strong" if target.startswith("sim:") else target
 
 
 def own_cost(task: Task) -> str | None:
@@ -226,8 +222,9 @@ def spoken_for(document: Document, overrides: Overrides, defaults: Overrides) ->
     """Return what holds: the command's word goes before the file's, and that before the defaults."""
     form, budget = document.form, Budget(**document.form.budget.model_dump())
     return Overrides(
-        target=overrides.target or form.target or defaults.target,
-        optimizer=overrides.optimizer or form.optimizer or defaults.optimizer,
+        target=overrides.target or (form.target.spec if form.target else defaults.target),
+        optimizer=overrides.optimizer or (form.optimizer.spec if form.optimizer else defaults.optimizer),
+        prices=overrides.prices,
         recipe=overrides.recipe or form.recipe or defaults.recipe,
         budget=next(
             (each for each in (overrides.budget, budget, defaults.budget) if each not in (None, Budget())), None
@@ -255,7 +252,8 @@ def _task(document: Document, prompt: Prompt, variables: tuple[str, ...], chosen
         metric_options=options,
         target=chosen.target,
         optimizer=optimizer,
-        max_output_tokens=form.max_output_tokens,
+        options=options_in(document, {"target": chosen.target, "optimizer": chosen.optimizer}, chosen.prices),
+        max_output_tokens=form.longest_answer,
         budget=chosen.budget or DEFAULT_BUDGET,
         recipe=chosen.recipe or DEFAULT_RECIPE,
     )
@@ -308,6 +306,7 @@ def _notes(document: Document, task: Task, style: template.Style) -> Iterator[st
         yield f"the user turn lists the columns {', '.join(task.variables)}; `inputs:` chooses among them"
     if task.prompt.user is not None and set(task.variables) - set(used):
         yield f"the prompt does not show the inputs {', '.join(sorted(set(task.variables) - set(used)))}"
+    yield from replaced(document, task)
     length, most = tokens.estimate(task.prompt.instructions), task.constraints.max_tokens
     if most is not None and length > most:
         yield f"the prompt is about {length} tokens long, over its own limit of {most}; every edit has to shorten it"

@@ -17,6 +17,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from socratune.memory.errors import BadInput
 from socratune.memory.records import Budget
 from socratune.tools.datasets import well_formed
+from socratune.tools.model_form import ModelForm, ModelKey, PriceForm
 
 LARGEST_FILE = 1024 * 1024
 """Bytes."""
@@ -108,8 +109,8 @@ class TaskForm(_Form):
     inputs: tuple[str, ...] | None = Field(default=None, min_length=1)
     expected: str = "expected"
     metric: Annotated[dict[str, str | float] | None, BeforeValidator(_metric)] = None
-    target: Annotated[str | None, BeforeValidator(_not_yet)] = None
-    optimizer: Annotated[str | None, BeforeValidator(_not_yet), BeforeValidator(_model)] = None
+    target: ModelKey = None
+    optimizer: Annotated[ModelKey, BeforeValidator(_model)] = None
     recipe: str | None = None
     budget: BudgetField = BudgetForm()
     constraints: ConstraintsForm = ConstraintsForm()
@@ -125,6 +126,18 @@ class TaskForm(_Form):
         if len(set(roles)) < len(roles):
             raise ValueError("messages: more than one message of a role is not supported yet")
         return self
+
+    @model_validator(mode="after")
+    def _one_length(self) -> TaskForm:
+        said = self.target.max_tokens if self.target else None
+        if said is not None and "max_output_tokens" in self.model_fields_set and said != self.max_output_tokens:
+            raise ValueError(f"target: max_tokens is {said} and max_output_tokens {self.max_output_tokens}; write one")
+        return self
+
+    @property
+    def longest_answer(self) -> int:
+        """Tokens of the target's longest answer."""
+        return (self.target.max_tokens if self.target else None) or self.max_output_tokens
 
     @property
     def parts(self) -> dict[Part, str]:
@@ -252,12 +265,14 @@ def _complaint(
     error: ValidationError, form: type[BaseModel], *, place: str, lines: Mapping[str, int] | None = None
 ) -> BadInput:
     """Put the first thing that is wrong in one line."""
-    first = error.errors(include_url=False)[0]
+    # A word that is not known comes first: often it stands for the key that is missing.
+    found = error.errors(include_url=False)
+    first = next((each for each in found if each["type"] == "extra_forbidden"), found[0])
     steps = [str(step) for step in first["loc"]]
     key = ".".join(steps)
     where = f"{place}:{lines.get(steps[0], 1) if steps else 1}" if lines is not None else place
     if first["type"] == "extra_forbidden":
-        nested = _NESTED.get(steps[0], form) if len(steps) > 1 else form
+        nested = _NESTED.get(steps[-2], _NESTED.get(steps[0], form)) if len(steps) > 1 else form
         return BadInput(f"unknown key {key!r}", place=where, cure=suggestion(steps[-1], nested.model_fields))
     said = str(first.get("ctx", {}).get("error", first["msg"]))
     cure = "write a text, in quotes if need be" if first["type"] == "string_type" else ""
@@ -271,4 +286,7 @@ _NESTED: Mapping[str, type[BaseModel]] = {
     "constraints": ConstraintsForm,
     "messages": MessageForm,
     "demos": DemoForm,
+    "target": ModelForm,
+    "optimizer": ModelForm,
+    "price": PriceForm,
 }

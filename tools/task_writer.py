@@ -22,11 +22,11 @@ from socratune.tools.task_files import (
     demos_of,
     file_of,
     key_of,
-    optimizer_for,
     root_of,
     texts_of,
 )
 from socratune.tools.task_form import Document, Part, parse_document, read_text
+from socratune.tools.task_models import changed_models
 from socratune.tools.usercode.reference import moved
 from socratune.tools.yaml_edits import dump, edited, key_edit, line_end, text_edit
 
@@ -109,9 +109,8 @@ def _keys(path: Path, original: LoadedTask) -> dict[str, object]:
     """Return the keys of a task file at `path`, the user's overrides among them."""
     task, written = original.task, original.source.document.written
     keys: dict[str, object] = {"name": task.name, **written, "data": _data_from(path, original.source.data)}
-    defaults = {"target": "", "optimizer": optimizer_for(task.target), "recipe": "auto"}
-    chosen = {"target": task.target, "optimizer": task.optimizer, "recipe": task.recipe}
-    keys |= {key: value for key, value in chosen.items() if key in written or value != defaults[key]}
+    recipe = {"recipe": task.recipe} if "recipe" in written or task.recipe != "auto" else {}
+    keys |= changed_models(original.source.document, task) | recipe
     code = {each.spec: moved(each, root_of(path)) for each in task.code}
     return {key: code.get(value, value) if isinstance(value, str) else value for key, value in keys.items()}
 

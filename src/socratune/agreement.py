@@ -13,6 +13,7 @@ import typer
 from socratune.memory.errors import BadInput
 from socratune.options import Manner
 from socratune.text import plain
+from socratune.tools.model_spec import is_application
 from socratune.tools.models import host_of
 
 
@@ -34,6 +35,8 @@ class Sending:
     def __str__(self) -> str:
         if self.simulated:
             return f"{self.model} {self.role}; simulated, so no text leaves this machine"
+        if is_application(self.model):
+            return f"{self.model} {self.role}; {self.texts} go to your application, which does with them what it does"
         host = host_of(self.model)
         if host is None or _is_here(host):
             return f"{self.model} {self.role}; {self.texts} stay on this machine"

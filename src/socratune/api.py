@@ -17,7 +17,17 @@ from socratune.memory.errors import BadInput, Interrupted, Paused
 from socratune.memory.records import Task
 from socratune.memory.runs import Home, RunFolder
 from socratune.options import home_folder
-from socratune.orders import Models, Reading, Rows, SavedOrder, order_of, read_task, rows_file
+from socratune.orders import (
+    GivenModels,
+    Models,
+    Reading,
+    Rows,
+    SavedOrder,
+    adapted_models,
+    order_of,
+    read_task,
+    rows_file,
+)
 from socratune.outcome import keep_leading, write_outcome
 from socratune.tools.journal import Listener
 from socratune.tools.model_spec import CALL
@@ -31,26 +41,26 @@ async def aoptimize(  # noqa: PLR0913  # each is a choice of its own, and nobody
     home: Path | str | None = None,
     settings: Settings | None = None,
     on_event: Listener | None = None,
-    models: Models | None = None,
+    models: GivenModels | None = None,
     allow_code: bool = False,
 ) -> Result:
     """Improve the prompt of a task, and test the result once on rows that chose nothing.
 
     `result.prompt` is a new prompt only when it is proven to be better, else your own. A task file names its rows; a
     `Task` needs them as `data`, with the answer in the column `expected` or in the only one that is no input. `models`
-    by role, `target` and `optimizer`, stand in for those that the task names. A `Task` may have your application for
-    its target, `async def answer(messages, row) -> str | Answer`; the `python:` code that a task names runs once it was
-    allowed. `home` is `SOCRATUNE_HOME` or `.socratune` when None. Raises `BadInput` before anything is called, and
-    `Paused` when a run stops early; it can be resumed when it came from files alone.
+    by role, `target` and `optimizer`, stand in for those that the task names; LangChain's chat models will do. A `Task`
+    may have your application for its target, `async def answer(messages, row) -> str | Answer`; the `python:` code that
+    a task names runs once it was allowed. `home` is `SOCRATUNE_HOME` or `.socratune` when None. Raises `BadInput`
+    before anything is called, and `Paused` when a run stops early; it can be resumed when it came from files alone.
     """
-    chosen, place = settings or Settings(), _place(home)
+    chosen, place, own = settings or Settings(), _place(home), adapted_models(models)
     consent = Consent(code="allowed" if allow_code else "asked", home=place)
     if not isinstance(task, Task):
-        order, loaded, saved = _from_file(Path(task), data, settings=chosen, models=models, consent=consent)
+        order, loaded, saved = _from_file(Path(task), data, settings=chosen, models=own, consent=consent)
         return await _run(order, loaded, place, on_event, saved=saved)
     if data is None:
         raise BadInput("a task comes with its rows", place="data", cure="give a file, or a list of mappings")
-    return await _run(order_of(task, data, chosen, models, consent=consent), None, place, on_event)
+    return await _run(order_of(task, data, chosen, own, consent=consent), None, place, on_event)
 
 
 def _from_file(
@@ -59,7 +69,8 @@ def _from_file(
     """Return the order, what its prompt is written back with, and what it can be resumed from."""
     with tempfile.TemporaryDirectory() as folder:
         rows = data if data is None or isinstance(data, Path) else rows_file(data, Path(folder))
-        loaded = read_task(task, Overrides(data=rows), Reading(models=models or {}, consent=consent))
+        reading = Reading(models=models or {}, consent=consent, hosts=settings.hosts)
+        loaded = read_task(task, Overrides(data=rows), reading)
     order = Order(task=loaded.task, examples=loaded.examples, settings=settings, models=models)
     # Rows that were given as values are nowhere to be read again: no file can name them, and no resume.
     if rows is not data:
@@ -75,7 +86,7 @@ def optimize(  # noqa: PLR0913  # as `aoptimize`
     home: Path | str | None = None,
     settings: Settings | None = None,
     on_event: Listener | None = None,
-    models: Models | None = None,
+    models: GivenModels | None = None,
     allow_code: bool = False,
 ) -> Result:
     """Do what `aoptimize` does, and wait for it; inside a running event loop, in a thread of its own."""

@@ -31,7 +31,9 @@ def start(tasks: Sequence[Path], asked: SavedOrder, manner: Trusting, *, out: Pa
     Ends the command by raising `typer.Exit`.
     """
     orders = orders_of(tasks, asked, consent=manner.consent)
-    outlooks = {place_of(saved): outlook_of(loaded, manner.place) for saved, loaded in orders}
+    outlooks = {
+        place_of(saved): outlook_of(loaded, manner.place, hosts=asked.settings.hosts) for saved, loaded in orders
+    }
     sendings = tuple(dict.fromkeys(sending for each in outlooks.values() for sending in each.sendings))
     if not manner.quiet or needs_consent(sendings, manner):
         Console(stderr=True, highlight=False).print(before(outlooks))

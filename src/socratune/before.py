@@ -18,11 +18,13 @@ from socratune.memory.runs import Home
 from socratune.outcome import short
 from socratune.text import one_line, plain
 from socratune.tools.allotment import TEST_SHARE, allot
+from socratune.tools.caller import unpriced
 from socratune.tools.forecast import Forecast, Range, forecast, scoring
-from socratune.tools.models import Price, check_model, price_named
+from socratune.tools.model_spec import NO_HOSTS, is_application
+from socratune.tools.models import Price, check_role, price_for
 from socratune.tools.splits import Splits, cap_for, data_notes, split
 from socratune.tools.statistics import detectable, rows_for
-from socratune.tools.task_files import LoadedTask, own_cost
+from socratune.tools.task_files import LoadedTask
 
 NOT_OURS = Price(input=0.0, output=0.0)
 """Of an application: what it spends is no part of a forecast, and a note says so."""
@@ -70,34 +72,36 @@ def sendings_of(loaded: LoadedTask) -> tuple[Sending, ...]:
     )
 
 
-def outlook_of(loaded: LoadedTask, home: Home) -> Outlook:
+def outlook_of(loaded: LoadedTask, home: Home, *, hosts: Mapping[str, str] = NO_HOSTS) -> Outlook:
     """Look ahead, without a call and without a key. Raises `BadInput` when the rows cannot be divided."""
     task = loaded.task
     splits = split(loaded.examples, salt=home.salt(), sealed=_sealed(home))
     prices: dict[Role, Price | None] = {
-        "target": NOT_OURS if own_cost(task) else price_named(task.target),
-        "optimizer": price_named(task.optimizer),
+        role: NOT_OURS if is_application(spec) else price_for(task, role, hosts=hosts)
+        for role, spec in task.models.items()
     }
     return Outlook(
         loaded=loaded,
         splits=splits,
         forecast=forecast(task, splits, allot(task.budget, splits), prices),
         notes=(*loaded.notes, *splits.notes, *data_notes(loaded.examples)),
-        missing=(*dict.fromkeys(_missing(task.target, task.optimizer)), *_unpriced(task, prices)),
+        missing=(*dict.fromkeys(_missing(task, hosts)), *_unpriced(task, prices)),
     )
 
 
-def _missing(*specs: str) -> Iterator[str]:
-    for spec in specs:
+def _missing(task: Task, hosts: Mapping[str, str]) -> Iterator[str]:
+    for role in task.models:
         try:
-            check_model(spec)
+            check_role(task, role, hosts=hosts)
         except BadInput as error:
             yield str(error)
 
 
 def _unpriced(task: Task, prices: Mapping[Role, Price | None]) -> Iterator[str]:
-    if task.budget.usd is not None and None in prices.values():
-        yield "a model without a known price does not start under a cap in USD; cap it by rollouts"
+    for role, price in prices.items():
+        if price is None and task.budget.usd is not None:
+            yield str(unpriced(task.models[role], role))
+            return
 
 
 def _sealed(home: Home) -> frozenset[str]:
@@ -227,7 +231,7 @@ def _dollars(usd: float) -> str:
 
 def scoring_line(task: Task, rows: Sequence[Example], calls: int) -> str:
     """Return what scoring uses, in words."""
-    _, tokens, usd = _cells(scoring(task, rows, calls, price_named(task.target)))
+    _, tokens, usd = _cells(scoring(task, rows, calls, price_for(task, "target")))
     priced = usd if usd.startswith("price") else f"{usd} USD"
     return f"{calls:,} calls, {tokens} tokens, {priced}; {caps_of(task.budget)}"
 

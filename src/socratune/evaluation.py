@@ -145,7 +145,8 @@ def _tasks(saved: SavedOrder, consent: Consent) -> dict[str, LoadedTask]:
     mine = saved.load(consent)
     if saved.against is None:
         return {short(saved.file): mine}
-    other = read_task(saved.against, saved.overrides, Reading(defaults=saved.defaults, consent=consent))
+    reading = Reading(defaults=saved.defaults, consent=consent, hosts=saved.settings.hosts)
+    other = read_task(saved.against, saved.overrides, reading)
     same = [[(row.id, row.expected) for row in task.examples] for task in (mine, other)]
     if mine.source.data.resolve() != other.source.data.resolve() or same[0] != same[1]:
         raise BadInput("the two tasks have different rows", place=str(saved.against), cure="give the same with --data")

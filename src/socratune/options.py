@@ -119,11 +119,16 @@ class Choices:
     optimizer: Annotated[str | None, typer.Option(metavar="MODEL", help="Model that improves it.")] = None
     recipe: Annotated[str | None, typer.Option(metavar="NAME", help="Method of the search.")] = None
     budget: Annotated[str | None, typer.Option(metavar="CAPS", help="rollouts=600,usd=2; a bare number is USD.")] = None
+    price: Annotated[
+        list[str] | None,
+        typer.Option(metavar="IN,OUT", help="USD a million tokens of the target; optimizer=IN,OUT of the other."),
+    ] = None
 
     @property
     def overrides(self) -> Overrides:
         """What is said, checked; paths are made absolute, so that they hold in any folder."""
         from socratune.orders import resolve_model
+        from socratune.tools.model_form import prices_of
         from socratune.tools.task_files import Overrides, parse_budget
 
         here = Path.cwd()
@@ -133,6 +138,7 @@ class Choices:
             optimizer=resolve_model(self.optimizer, here) if self.optimizer is not None else None,
             recipe=self.recipe,
             budget=parse_budget(self.budget) if self.budget is not None else None,
+            prices=prices_of(self.price or ()),
         )
 
 
@@ -145,9 +151,10 @@ class Pace:
     no_memory: Annotated[bool, typer.Option("--no-memory", help="Neither recall nor keep lessons.")] = False
     log_content: Annotated[bool, typer.Option("--log-content", help="Write texts into the run's log, too.")] = False
 
-    def under(self, configuration: Configuration) -> Pace:
-        """Return it with what the configuration says where the command is silent."""
-        return replace(self, concurrency=self.concurrency or configuration.concurrency)
+    def under(self, configuration: Configuration) -> Settings:
+        """Return the engine's words for it, with what the configuration says where the command is silent."""
+        concurrency = self.concurrency or configuration.concurrency
+        return replace(replace(self, concurrency=concurrency).settings, hosts=configuration.hosts)
 
     @property
     def settings(self) -> Settings:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -17,17 +17,23 @@ from socratune.graphs.engine import Order, Settings
 from socratune.graphs.recipes import recipe_named, refuse_method
 from socratune.memory.errors import BadInput
 from socratune.memory.ledger import Ledger
-from socratune.memory.records import Example, Role, Task
+from socratune.memory.records import PLAIN, Example, Role, Task
 from socratune.memory.runs import RunFolder
 from socratune.tools.datasets import Row, columns_of, examples, read_rows, well_formed
 from socratune.tools.metrics import check_rows, metric_named
-from socratune.tools.model_spec import is_code
-from socratune.tools.models import LanguageModel, check_model, world_name
+from socratune.tools.model_spec import is_application, is_code
+from socratune.tools.models import LanguageModel, check_role, world_name
+from socratune.tools.providers.langchain import adapted
+from socratune.tools.providers.prices import price_note
 from socratune.tools.task_files import AS_WRITTEN, LoadedTask, Overrides, load_task, root_of
 from socratune.tools.usercode.application import Application
 
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
+
 Rows = Sequence[Mapping[str, str]]
 Models = Mapping[Role, LanguageModel]
+GivenModels = Mapping[Role, "LanguageModel | BaseChatModel"]
 EXPECTED = "expected"
 """The column with the answer, when a task comes without a file that names another."""
 REFUSED = Consent()
@@ -45,6 +51,8 @@ class Reading:
     """Code that the task names is refused unless the door says otherwise."""
     models: Models = field(default_factory=dict)
     """By role; they stand in for those that the task names."""
+    hosts: Mapping[str, str] = field(default_factory=dict)
+    """The variable with the key of each host that may have one."""
     keyless: bool = False
     """Whoever calls nothing needs no key."""
 
@@ -73,9 +81,14 @@ class SavedOrder:
 
         `keyless` is for whoever calls nothing: then no key is needed.
         """
-        # A line may come from anywhere: its code is not run, whatever is allowed of the user's own files.
-        allowed = consent if self.line is None else REFUSED
-        reading = Reading(defaults=self.defaults, consent=allowed, line=self.line, keyless=keyless)
+        reading = Reading(
+            defaults=self.defaults,
+            line=self.line,
+            # A line may come from anywhere: its code is not run, whatever is allowed of the user's own files.
+            consent=consent if self.line is None else REFUSED,
+            hosts=self.settings.hosts,
+            keyless=keyless,
+        )
         return read_task(self.file, self.overrides, reading)
 
     def save(self, folder: RunFolder) -> None:
@@ -105,17 +118,28 @@ def read_task(file: Path, overrides: Overrides = AS_WRITTEN, reading: Reading = 
     loaded = load_task(file, overrides=overrides, defaults=reading.defaults, line=reading.line)
     code = reading.consent.given(loaded.task, root_of(file), at=loaded.source.document.at)
     task = _checked(loaded.task, Path(os.path.abspath(file)).parent, reading)
-    return replace(loaded, task=replace(task, code=code))
+    notes = dict.fromkeys(_price_notes(task, reading))
+    return replace(loaded, task=replace(task, code=code), notes=(*loaded.notes, *notes))
+
+
+def _price_notes(task: Task, reading: Reading) -> Iterator[str]:
+    for role in task.models.keys() - reading.models.keys():
+        if not is_application(task.models[role]):
+            note = price_note(task.models[role], task.options.get(role, PLAIN), reading.hosts)
+            yield from [note] if note else []
 
 
 def _checked(task: Task, folder: Path, reading: Reading) -> Task:
     recipe_named(task.recipe)
     if not is_code(task.metric):
         metric_named(task.metric, task.metric_options)
+    longest = task.options.get("target", PLAIN).max_tokens
+    if longest not in (None, task.max_output_tokens):
+        problem = f"max_tokens of the target is {longest}, max_output_tokens {task.max_output_tokens}"
+        raise BadInput(problem, place=task.name, cure="give max_output_tokens alone")
     found = replace(task, target=resolve_model(task.target, folder), optimizer=resolve_model(task.optimizer, folder))
-    specs: dict[Role, str] = {"target": found.target, "optimizer": found.optimizer}
-    for role in specs.keys() - reading.models.keys():
-        check_model(specs[role], keyless=reading.keyless)
+    for role in found.models.keys() - reading.models.keys():
+        check_role(found, role, hosts=reading.hosts, keyless=reading.keyless)
     return found
 
 
@@ -154,7 +178,8 @@ def order_of(
     found = examples(rows, inputs=task.variables, expected=expected, whole=is_code(task.metric))
     check_rows(task.metric, found)
     task = replace(task, code=consent.given(task, Path.cwd(), at=lambda key: key))
-    return Order(task=_checked(task, Path.cwd(), Reading(models=own)), examples=found, settings=settings, models=own)
+    checked = _checked(task, Path.cwd(), Reading(models=own, hosts=settings.hosts))
+    return Order(task=checked, examples=found, settings=settings, models=own)
 
 
 def _named(task: Task, models: Models) -> tuple[Task, Models]:
@@ -163,6 +188,11 @@ def _named(task: Task, models: Models) -> tuple[Task, Models]:
         return task, models
     application = Application.here(task.target)
     return replace(task, target=application.name), {"target": application, **models}
+
+
+def adapted_models(models: GivenModels | None) -> Models | None:
+    """Return models that a program gave as ours: a LangChain chat model, too, is one. Raises `BadInput`."""
+    return None if models is None else {role: adapted(model) for role, model in models.items()}
 
 
 def rows_file(data: Rows, folder: Path) -> Path:

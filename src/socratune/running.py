@@ -7,7 +7,7 @@ import contextlib
 import json
 import os
 import signal
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -42,7 +42,7 @@ T = TypeVar("T")
 def start(saved: SavedOrder, manner: Manner, *, accept: bool = False) -> None:
     """Make a new run and see it through. Ends the command by raising `typer.Exit`."""
     loaded = saved.load(manner.consent)
-    forewarn(loaded, manner)
+    forewarn(loaded, manner, saved.settings.hosts)
     folder = manner.place.new_run(loaded.task.name)
     saved.save(folder)
     go_on(saved, folder, manner, loaded=loaded, accept=accept)
@@ -59,9 +59,9 @@ def go_on(saved: SavedOrder, folder: RunFolder, manner: Manner, *, loaded: Loade
     raise typer.Exit(EXIT_CODES[result.status])
 
 
-def forewarn(loaded: LoadedTask, manner: Manner) -> None:
+def forewarn(loaded: LoadedTask, manner: Manner, hosts: Mapping[str, str]) -> None:
     """Say what the run may use, what its rows can prove and which texts go where; ask when real models are called."""
-    outlook = outlook_of(loaded, manner.place)
+    outlook = outlook_of(loaded, manner.place, hosts=hosts)
     if not manner.quiet or needs_consent(outlook.sendings, manner):
         console = Console(stderr=True, highlight=False)
         console.print(forewarning(outlook))

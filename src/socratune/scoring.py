@@ -17,7 +17,7 @@ from socratune.memory.ledger import Ledger, Spent
 from socratune.memory.records import Budget, Candidate, Example, ExampleId, Prompt, Rollout, Task
 from socratune.orders import check_unchanged
 from socratune.tools.caller import Caller, Line
-from socratune.tools.models import connect
+from socratune.tools.models import connect_role
 from socratune.tools.purse import Purse
 
 BLOCK = 20
@@ -145,7 +145,8 @@ def bench(sides: Sequence[Contestant], budget: Budget, *, settings: Settings) ->
 
 
 def _caller(side: Contestant, purse: Purse, settings: Settings) -> Caller:
-    model = connect(side.task.target, examples=side.examples, seed=settings.seed, code=side.task.code)
+    task, hosts = side.task, settings.hosts
+    model = connect_role(task, "target", examples=side.examples, seed=settings.seed, hosts=hosts)
     # No agent is asked, so nothing is sealed with the secret; it is as good as any.
     return Caller(
         {"target": model},

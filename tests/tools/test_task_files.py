@@ -195,7 +195,10 @@ def test_a_locked_text_is_in_the_style_of_the_prompt(tmp_path: Path) -> None:
         (PROMPT + REST.replace("tickets.csv", "{train: a}"), ":2: data: a mapping is not supported yet"),
         (PROMPT + REST.replace("sim:tickets", "python:a.py:f"), ":5: names no optimizer, and an application cannot"),
         (PROMPT + REST + "optimizer: python:a.py:f\n", ":6: optimizer: python: names your application or your metric"),
-        (PROMPT + REST.replace("sim:tickets", "{model: x}"), ":5: target: a mapping is not supported yet"),
+        (
+            PROMPT + REST.replace("sim:tickets", "{model: x}"),
+            ":5: target: whose model 'x' is, is not known; write openai",
+        ),
         ("prompt: file://none.md\n" + REST, "FOLDER/none.md: there is no such file"),
         ("prompt: file://../x.md\n" + REST, ":1: '../x.md' leads out of the folder"),
         ("prompt: file:///etc/passwd\n" + REST, ":1: '/etc/passwd' leads out of the folder"),

@@ -39,7 +39,7 @@ def ordered(file: Path, choices: Choices, pace: Pace, manner: Manner) -> SavedOr
         file=Path(os.path.abspath(file)),
         overrides=choices.overrides,
         defaults=configuration.defaults,
-        settings=pace.under(configuration).settings,
+        settings=pace.under(configuration),
     )
 
 
@@ -49,7 +49,9 @@ def estimate(file: TaskFile, choices: Choices, pace: Pace, manner: Trusting) -> 
 
     from socratune.before import as_record, forewarning, outlook_of
 
-    outlook = outlook_of(ordered(file, choices, pace, manner).load(manner.consent, keyless=True), manner.place)
+    saved = ordered(file, choices, pace, manner)
+    loaded = saved.load(manner.consent, keyless=True)
+    outlook = outlook_of(loaded, manner.place, hosts=saved.settings.hosts)
     if manner.json:
         typer.echo(json.dumps(as_record(outlook)))
         return

@@ -29,7 +29,7 @@ def score(file: TaskFile, choices: Choices, pace: Pace, manner: Trusting, agains
         file=Path(os.path.abspath(file)),
         overrides=choices.overrides,
         defaults=configuration.defaults,
-        settings=pace.under(configuration).settings,
+        settings=pace.under(configuration),
         against=other,
     )
     start_evaluation(saved, manner)
