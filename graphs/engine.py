@@ -31,7 +31,7 @@ from socratune.tools.caller import Caller, Line
 from socratune.tools.guard import Guard, longest_prompt
 from socratune.tools.journal import Journal, Listener
 from socratune.tools.logs import run_log
-from socratune.tools.models import LanguageModel, connect
+from socratune.tools.models import LanguageModel, connect_all
 from socratune.tools.purse import Purse
 from socratune.tools.splits import Splits, data_notes, ordered, split
 
@@ -158,7 +158,7 @@ def _begin(order: Order, ledger: Ledger, home: Home, lessons: Lessons) -> dict[s
 
 
 def _first_settings(order: Order, splits: Splits, lessons: Lessons) -> dict[str, Any]:
-    allotment = allot(order.task.budget, splits)
+    allotment = allot(order.task.budget, splits, judged=order.task.judge is not None)
     seed = order.settings.seed
     # Rows that no run has tested on come first: a second look at the same rows is weaker evidence.
     before = lessons.sealed_groups()
@@ -197,10 +197,9 @@ def _rows(order: Order, settings: Mapping[str, Any], name: str) -> tuple[Example
 
 def _caller(order: Order, ledger: Ledger, folder: RunFolder, settings: Mapping[str, Any]) -> Caller:
     task = order.task
-    models = order.models or {
-        "target": connect(task.target, examples=order.examples, seed=order.settings.seed),
-        "optimizer": connect(task.optimizer, examples=order.examples, seed=order.settings.seed),
-    }
+    models = order.models or connect_all(task, examples=order.examples, seed=order.settings.seed)
+    if task.judge is not None and "judge" not in models:
+        models = {**models, "judge": models["optimizer"]}
     purse = Purse(
         task.budget,
         held=Allotment.read_held(settings["held"]),

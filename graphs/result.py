@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -50,6 +50,8 @@ class Result:
     recipe: str
     target: str
     optimizer: str
+    judge: str | None
+    """None when the metric had nobody to ask."""
     splits: Mapping[str, int]
     seed: Side
     best: Side
@@ -105,7 +107,7 @@ class Result:
         """Return the object that `--json` prints."""
         total = Spent.total(self.spent.values())
         promising = self.best.prompt.as_dict() if self.status == "promising" else None
-        errors = {role: self.failed.get(role, 0) for role in ("target", "optimizer")}
+        errors = {role: self.failed.get(role, 0) for role in ("target", "optimizer", "judge")}
         return {
             "schema_version": SCHEMA_VERSION,
             "run": self.run,
@@ -162,6 +164,7 @@ def result_of(ledger: Ledger, *, cached: int = 0) -> Result:
         recipe=settings["recipe"],
         target=settings["task"]["target"],
         optimizer=settings["task"]["optimizer"],
+        judge=settings["task"].get("judge"),
         splits=settings["sizes"],
         seed=Side(id=seed, prompt=ledger.candidate(seed).prompt, dev=_shared_mean(dev, best_dev), test=means["seed"]),
         best=Side(
@@ -177,9 +180,20 @@ def result_of(ledger: Ledger, *, cached: int = 0) -> Result:
         accepted=len(ledger.events("leader")),
         changes=_changes(ledger, finalist, settings),
         preflight=preflight.body if preflight else {},
-        warnings=tuple(settings["warnings"]),
+        warnings=(*settings["warnings"], *_contradictions(ledger)),
         cached=cached,
     )
+
+
+def _contradictions(ledger: Ledger) -> Iterator[str]:
+    """Yield how often a judge that was shown pairs in both orders chose another in the other order."""
+    agreed, contradicted = ledger.agreement()
+    if contradicted:
+        share = round(100 * contradicted / (agreed + contradicted))
+        yield (
+            f"the judge contradicted itself on {share} % of pairs ({contradicted} of {agreed + contradicted}), "
+            "which count as ties"
+        )
 
 
 def _shared_mean(scores: Mapping[ExampleId, float], other: Mapping[ExampleId, float]) -> float | None:

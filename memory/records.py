@@ -16,6 +16,8 @@ CandidateId = NewType("CandidateId", str)
 ExampleId = NewType("ExampleId", str)
 
 Role = Literal["target", "optimizer", "judge"]
+JUDGED = ("rubric", "pairwise")
+"""Metrics that ask a judge; rows need no label for them."""
 Status = Literal["improved", "promising", "no_improvement", "paused", "failed", "interrupted"]
 
 
@@ -41,6 +43,7 @@ class Example:
     """`r17` for the 17th row of the file, counted from 1 without the header."""
     inputs: Mapping[str, str]
     expected: str
+    """Empty for a row without a label, which only a judge can score."""
     group: str
     """Fingerprint of the inputs without case, spacing or punctuation; duplicates share it."""
 
@@ -117,11 +120,19 @@ class Task:
     target: str
     """Model specification, `sim:WORLD` for example."""
     optimizer: str
+    judge: str | None = None
+    """Model that grades answers; None when the metric has nobody to ask."""
     max_output_tokens: int = 512
     """Longest answer the target may give."""
     constraints: Constraints = Constraints()
     budget: Budget = Budget()
     recipe: str = "auto"
+
+    @property
+    def models(self) -> dict[Role, str]:
+        """The specification of each role's model; without a judge when there is none."""
+        judges: dict[Role, str] = {} if self.judge is None else {"judge": self.judge}
+        return {"target": self.target, "optimizer": self.optimizer, **judges}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,6 +170,8 @@ class Rollout:
     feedback: str = ""
     parsed: bool = True
     """False when no answer could be read out of the output; its reward is then 0."""
+    agreed: bool | None = None
+    """Whether a judge who was shown a pair in both orders said the same of both; None when no pair was shown."""
     error: str | None = None
 
 

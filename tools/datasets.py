@@ -71,8 +71,8 @@ def columns_of(rows: Sequence[Row]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for row in rows for name in row.values))
 
 
-def examples(rows: Sequence[Row], *, inputs: Sequence[str], expected: str) -> tuple[Example, ...]:
-    """Return one example a row, numbered from 1."""
+def examples(rows: Sequence[Row], *, inputs: Sequence[str], expected: str | None) -> tuple[Example, ...]:
+    """Return one example a row, numbered from 1; without `expected` they have no labels."""
     return tuple(_example(row, ExampleId(f"r{n}"), inputs, expected) for n, row in enumerate(rows, start=1))
 
 
@@ -95,16 +95,15 @@ def _folded(value: str) -> str:
     return _PROSE_MARKS.sub(" ", value.casefold()).strip() or value
 
 
-def _example(row: Row, name: ExampleId, inputs: Sequence[str], expected: str) -> Example:
+def _example(row: Row, name: ExampleId, inputs: Sequence[str], expected: str | None) -> Example:
     for column in (*inputs, expected):
-        if column not in row.values:
+        if column is not None and column not in row.values:
             raise BadInput(f"no column {column!r}", place=row.place, cure=f"it has {_listing(row.values)}")
-    if not row.values[expected].strip():
+    if expected is not None and not row.values[expected].strip():
         raise BadInput(f"column {expected!r} is empty", place=row.place, cure="write the answer or remove the row")
     values = {column: row.values[column] for column in inputs}
-    return Example(
-        id=name, inputs=values, expected=row.values[expected], group=group_of([values[name] for name in sorted(values)])
-    )
+    label = "" if expected is None else row.values[expected]
+    return Example(id=name, inputs=values, expected=label, group=group_of([values[name] for name in sorted(values)]))
 
 
 def _listing(names: Mapping[str, str]) -> str:

@@ -29,6 +29,8 @@ AGENT_CALLS = (1, 6)
 """For one child, beside one call of the planner in each round."""
 AGENT_TOKENS = ((800, 80), (2_500, 500))
 """In and out of one call."""
+JUDGE_TOKENS = ((700, 80), (1_000, 300))
+"""In and out of one judgement, beside the row and the answers it is about."""
 GROWTH = (0, 250)
 """Tokens that the search adds to a prompt."""
 CHATTER = (0, 100)
@@ -37,10 +39,11 @@ CHATTER = (0, 100)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Use:
-    """What a run takes: calls of the target and of the agents, tokens in and out, and their price."""
+    """What a run takes: calls of the target, of the agents and of the judge, tokens in and out, and their price."""
 
     rollouts: int
     optimizer_calls: int
+    judge_calls: int
     tokens: int
     usd: float | None
     """None when a price is not known."""
@@ -92,13 +95,29 @@ def _use(task: Task, splits: Splits, test_rows: int, prices: Mapping[Role, Price
     used: dict[Role, tuple[int, int, int]] = {
         "target": (rollouts, asked, answered),
         "optimizer": (agents, *AGENT_TOKENS[end]),
+        "judge": _judging(task, rollouts, (inputs, answered), end),
     }
     return Use(
         rollouts=rollouts,
         optimizer_calls=agents,
+        judge_calls=used["judge"][0],
         tokens=sum(calls * (came_in + went_out) for calls, came_in, went_out in used.values()),
         usd=_cost(used, prices),
     )
+
+
+def _judging(task: Task, rollouts: int, row: tuple[int, int], end: int) -> tuple[int, int, int]:
+    """Return calls of the judge, and the tokens in and out of one: of a pair both answers are read, in both orders.
+
+    The original prompt's own answers, about a third of all, are not judged; short answers are often the same.
+    """
+    if task.judge is None:
+        return 0, 0, 0
+    pairs = task.metric == "pairwise"
+    calls = (rollouts // 3, rollouts * 4 // 3)[end] if pairs else rollouts
+    inputs, answered = row
+    came_in, went_out = JUDGE_TOKENS[end]
+    return calls, came_in + inputs + answered * (2 if pairs else 1), went_out
 
 
 def _rollouts(splits: Splits, test_rows: int, end: int) -> int:
@@ -115,6 +134,8 @@ def _cost(used: Mapping[Role, tuple[int, int, int]], prices: Mapping[Role, Price
     total = 0.0
     for role, (calls, tokens_in, tokens_out) in used.items():
         price = prices.get(role)
+        if not calls:
+            continue
         if price is None:
             return None
         total += calls * price.cost(tokens_in=tokens_in, tokens_out=tokens_out)
@@ -125,7 +146,7 @@ def _within(use: Use, budget: Budget) -> Use:
     """Scale a run down to its tightest cap."""
     caps = (
         (budget.rollouts, use.rollouts),
-        (budget.calls, use.rollouts + use.optimizer_calls),
+        (budget.calls, use.rollouts + use.optimizer_calls + use.judge_calls),
         (budget.tokens, use.tokens),
         (budget.usd, use.usd),
     )
@@ -134,6 +155,7 @@ def _within(use: Use, budget: Budget) -> Use:
         use,
         rollouts=int(use.rollouts * share),
         optimizer_calls=int(use.optimizer_calls * share),
+        judge_calls=int(use.judge_calls * share),
         tokens=int(use.tokens * share),
         usd=use.usd * share if use.usd is not None else None,
     )

@@ -18,7 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from socratune.memory.errors import BadInput
-from socratune.memory.records import Example
+from socratune.memory.records import JUDGED, Example
 from socratune.tools.multiple_choice import bare, chosen_option, named_option, options_of
 
 LONGEST_SEARCHED = 20_000  # characters of an output that a pattern from the data may search, or that rouge compares
@@ -39,10 +39,23 @@ class Score:
     """What was expected and what came instead; empty for a pass."""
     parsed: bool = True
     """False when no answer could be read out of the output; the reward is then 0."""
+    agreed: bool | None = None
+    """Whether a judge who was shown a pair in both orders said the same of both; None when no pair was shown."""
 
 
 Metric = Callable[[str, Example], Score]
 PASS = Score(reward=1.0, feedback="")
+NOTHING = Score(reward=0.0, feedback="got nothing", parsed=False)
+
+
+def check_metric(name: str, options: Mapping[str, str | float]) -> None:
+    """Raise `BadInput` for a metric, asked of a judge or not, or an option that does not exist."""
+    if name not in JUDGED:
+        metric_named(name, options)
+    elif name == "pairwise" and options:
+        raise BadInput(f"metric 'pairwise' has no option {min(options)!r}", place="metric", cure="write pairwise alone")
+    elif name == "rubric":
+        _check_rubric(options)
 
 
 def metric_named(name: str, options: Mapping[str, str | float]) -> Metric:
@@ -189,6 +202,17 @@ class _Words:
         return _WORD.findall(text.casefold())
 
 
+def _check_rubric(options: Mapping[str, str | float]) -> None:
+    if unknown := sorted(options.keys() - {"rubric", "label", "output"}):
+        cure = "it has `rubric`, and for `socratune calibrate` `label` and `output`"
+        raise BadInput(f"metric 'rubric' has no option {unknown[0]!r}", place="metric", cure=cure)
+    if not str(options.get("rubric", "")).strip():
+        raise BadInput("the rubric is empty", place="metric", cure="write what a good answer does")
+    if ("label" in options) != ("output" in options):
+        cure = "`label` names the column with people's grades, `output` the one with the answers they graded"
+        raise BadInput("one of label and output is missing", place="metric", cure=cure)
+
+
 def _setting(metric: str, key: str, value: str | float) -> str | float:
     if (metric, key) == ("rouge", "variant"):
         if value in ROUGE_VARIANTS:
@@ -204,8 +228,9 @@ def _setting(metric: str, key: str, value: str | float) -> str | float:
 
 
 def _nearest(name: str) -> str:
-    near = difflib.get_close_matches(name, METRICS, n=1, cutoff=0.5)
-    return (f"did you mean {near[0]!r}? " if near else "") + f"known are {', '.join(METRICS)}"
+    known = (*METRICS, *JUDGED)
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    return (f"did you mean {near[0]!r}? " if near else "") + f"known are {', '.join(known)}"
 
 
 def _unusable(example: Example, problem: str, cure: str) -> BadInput:

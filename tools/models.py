@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from socratune.memory.records import Example, Message, digest
+from socratune.memory.records import Example, Message, Role, Task, digest
 from socratune.tools.model_spec import ModelSpec
 
 ANSWER = "stop"
@@ -118,6 +118,11 @@ def connect(spec: str, *, examples: Sequence[Example], seed: int) -> LanguageMod
     """
     found = ModelSpec.parse(spec)
     return _simulated(found, examples, seed) if found.provider == "sim" else _real(found)
+
+
+def connect_all(task: Task, *, examples: Sequence[Example], seed: int) -> dict[Role, LanguageModel]:
+    """Return the model of each role that a task has."""
+    return {role: connect(spec, examples=examples, seed=seed) for role, spec in task.models.items()}
 
 
 def _simulated(spec: ModelSpec, examples: Sequence[Example], seed: int) -> LanguageModel:

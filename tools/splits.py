@@ -137,10 +137,11 @@ def ordered(examples: Iterable[Example], *, seed: int, purpose: str) -> tuple[Ex
 def data_notes(examples: Sequence[Example]) -> tuple[str, ...]:
     """Name what is wrong with the rows before money is spent: a sentence each, with its meaning and its cure."""
     rows = _in_order(examples)
+    labelled = any(row.expected.strip() for row in rows)  # a judge does without
     groups = [group for group in _groups(rows).values() if len(group) > 1]
     return (
-        *_one_class(rows),
-        *_empty(rows),
+        *(_one_class(rows) if labelled else ()),
+        *(_empty(rows) if labelled else ()),
         *_contradictions(groups),
         *_duplicates(groups),
         *_small_classes(rows),

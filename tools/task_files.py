@@ -7,16 +7,17 @@ that a file from a stranger cannot send other files to a model. Names of models 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from socratune.memory.errors import BadInput
-from socratune.memory.records import Budget, Constraints, Demo, Example, Prompt, Task
-from socratune.tools import template, tokens
+from socratune.memory.records import JUDGED, Budget, Constraints, Demo, Example, Prompt, Task
+from socratune.tools import template
 from socratune.tools.datasets import Row, columns_of, examples, read_rows
-from socratune.tools.metrics import check_rows, metric_named
+from socratune.tools.metrics import check_metric, check_rows
 from socratune.tools.task_form import Document, Part, budget_of, read_document, read_text, suggestion
+from socratune.tools.task_notes import task_notes
 
 FILE = "file://"
 HOME = ".socratune"
@@ -31,6 +32,7 @@ class Overrides:
     """May lie anywhere: the user named it in person."""
     target: str | None = None
     optimizer: str | None = None
+    judge: str | None = None
     recipe: str | None = None
     budget: Budget | None = None
     limit: int | None = None
@@ -67,17 +69,18 @@ def load_task(path: Path, *, overrides: Overrides = AS_WRITTEN) -> LoadedTask:
     form = document.form
     data = overrides.data or _data_path(document)
     rows = read_rows(data, limit=overrides.limit or form.limit)
-    names = _input_names(document, columns_of(rows), data)
+    columns = columns_of(rows)
+    names = _input_names(document, columns, data)
     prompt, style = assemble(texts_of(document), demos_of(document), names)
     variables = _variables(document, prompt, names)
     task = _task(document, prompt, variables, overrides)
     task = replace(task, constraints=_constraints(document, prompt, style, names))
     return LoadedTask(
         task=task,
-        examples=_examples(rows, task, form.expected),
+        examples=_examples(rows, task, document.expected),
         style=style,
         source=Source(document=document, data=data, names=names),
-        notes=tuple(_notes(document, task, style)),
+        notes=tuple(task_notes(document, task, style, columns=columns)),
     )
 
 
@@ -115,10 +118,15 @@ def texts_of(document: Document, *, read: Callable[[Path], str] = read_text) -> 
 
 def file_of(document: Document, part: Part) -> Path | None:
     """Return the prompt file that holds a part; None when the task file does."""
-    written = document.form.parts[part].strip()
+    return _named_file(document, document.form.parts[part], key_of(document, part))
+
+
+def _named_file(document: Document, text: str, key: str) -> Path | None:
+    """Return the file that a text under `key` names; None when it is the text itself."""
+    written = text.strip()
     if not written.startswith(FILE) or "\n" in written:
         return None
-    place, relative = document.at(key_of(document, part)), written.removeprefix(FILE)
+    place, relative = document.at(key), written.removeprefix(FILE)
     if ".." in PurePosixPath(relative).parts or PurePosixPath(relative).is_absolute():
         raise BadInput(f"{written!r} leads out of the folder", place=place, cure="put the file beside the task file")
     folder = document.path.parent
@@ -171,14 +179,17 @@ def _inside(root: Path, path: Path, *, place: str, cure: str) -> Path:
 
 def _input_names(document: Document, columns: tuple[str, ...], data: Path) -> tuple[str, ...]:
     """Return the columns that may stand in the prompt."""
-    form = document.form
-    for key, name in (("expected", form.expected), *(("inputs", name) for name in form.inputs or ())):
-        if name not in columns:
+    form, expected = document.form, document.expected
+    for key, name in (("expected", expected), *(("inputs", name) for name in form.inputs or ())):
+        if name is not None and name not in columns:
             problem = f"{key}: {str(data)!r} has no column {name!r}"
             raise BadInput(problem, place=document.at(key), cure=suggestion(name, columns))
-    if form.expected in (form.inputs or ()):
-        raise BadInput(f"the expected column {form.expected!r} is an input", place=document.at("inputs"))
-    names = form.inputs or tuple(name for name in columns if name != form.expected)
+    # Without a label, too, a column of that name is none of the inputs: it would tell the answer.
+    told = {"expected": form.expected, **(form.metric or {})}
+    held = {told[key]: key for key in ("expected", "label", "output") if key in told}
+    for name in (name for name in form.inputs or () if name in held):
+        raise BadInput(f"the {held[name]} column {name!r} is an input", place=document.at("inputs"))
+    names = form.inputs or tuple(name for name in columns if name not in held)
     if not names:
         raise BadInput("has no column but the expected one", place=str(data), cure="add the input as a column")
     return names
@@ -210,6 +221,7 @@ def _task(document: Document, prompt: Prompt, variables: tuple[str, ...], overri
         cure = "write `target:` and the model that will run the prompt, or pass --target"
         raise BadInput("names no target", place=document.at("target"), cure=cure)
     metric, options = _metric(document)
+    optimizer = overrides.optimizer or form.optimizer or optimizer_for(target)
     budget = overrides.budget or Budget(**form.budget.model_dump())
     return Task(
         name=form.name or document.path.stem,
@@ -219,7 +231,8 @@ def _task(document: Document, prompt: Prompt, variables: tuple[str, ...], overri
         metric=metric,
         metric_options=options,
         target=target,
-        optimizer=overrides.optimizer or form.optimizer or optimizer_for(target),
+        optimizer=optimizer,
+        judge=(overrides.judge or form.judge or optimizer) if metric in JUDGED else None,
         max_output_tokens=form.max_output_tokens,
         budget=DEFAULT_BUDGET if budget == Budget() else budget,
         recipe=overrides.recipe or form.recipe,
@@ -229,14 +242,19 @@ def _task(document: Document, prompt: Prompt, variables: tuple[str, ...], overri
 def _metric(document: Document) -> tuple[str, dict[str, str | float]]:
     written = document.form.metric or {"name": "exact"}
     name, options = str(written["name"]), {key: value for key, value in written.items() if key != "name"}
+    if name == "rubric" and (file := _named_file(document, str(options["rubric"]), "metric")):
+        options["rubric"] = read_text(file).removeprefix("\ufeff")
     try:
-        metric_named(name, options)
+        check_metric(name, options)
     except BadInput as error:
         raise BadInput(error.problem, place=document.at("metric"), cure=error.cure) from error
+    if name == "pairwise" and not document.form.goal.strip():
+        cure = "write `goal:` and what a good answer is"
+        raise BadInput("metric pairwise judges by the goal, and there is none", place=document.at("metric"), cure=cure)
     return name, options
 
 
-def _examples(rows: tuple[Row, ...], task: Task, expected: str) -> tuple[Example, ...]:
+def _examples(rows: tuple[Row, ...], task: Task, expected: str | None) -> tuple[Example, ...]:
     """Return the examples, each with an expected output that the metric can use."""
     found = examples(rows, inputs=task.variables, expected=expected)
     for row, example in zip(rows, found, strict=True):
@@ -255,18 +273,3 @@ def _constraints(document: Document, prompt: Prompt, style: template.Style, name
             place = document.at("constraints")
             raise BadInput(f"the locked text {text!r} is not in the prompt", place=place, cure="copy it to the letter")
     return Constraints(max_tokens=form.max_tokens, locked=locked)
-
-
-def _notes(document: Document, task: Task, style: template.Style) -> Iterator[str]:
-    used = template.variables(task.prompt.instructions, task.variables)
-    if document.form.metric is None:
-        yield "no metric is named; answers count when they equal the expected text (exact)"
-    if style != "native":
-        yield f"placeholders are read as {'{{ name }}' if style == 'jinja' else '{name}'}"
-    if task.prompt.user is None and len(task.variables) > 1:
-        yield f"the user turn lists the columns {', '.join(task.variables)}; `inputs:` chooses among them"
-    if task.prompt.user is not None and set(task.variables) - set(used):
-        yield f"the prompt does not show the inputs {', '.join(sorted(set(task.variables) - set(used)))}"
-    length, most = tokens.estimate(task.prompt.instructions), task.constraints.max_tokens
-    if most is not None and length > most:
-        yield f"the prompt is about {length} tokens long, over its own limit of {most}; every edit has to shorten it"

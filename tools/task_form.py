@@ -15,13 +15,14 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from socratune.memory.errors import BadInput
-from socratune.memory.records import Budget
+from socratune.memory.records import JUDGED, Budget
 from socratune.tools.datasets import well_formed
 
 LARGEST_FILE = 1024 * 1024
 """Bytes."""
 
 Part = Literal["system", "user"]
+RUBRIC_FORM = 'write {rubric: "Polite; names the order number"} or {rubric: file://rubric.md}'
 
 
 def _not_yet(value: object) -> object:
@@ -37,8 +38,12 @@ def _metric(value: object) -> object:
     options = {"name": value} if isinstance(value, str) else value
     if not isinstance(options, dict):
         return value
+    if "rubric" in options and "name" not in options:
+        return {"name": "rubric", **options}
+    if "rubric" in (*options, options.get("name")):
+        raise ValueError(RUBRIC_FORM)
     name = str(options.get("name", next(iter(options), "")))
-    if name in ("rubric", "pairwise") or name.startswith("python:"):
+    if name.startswith("python:"):
         raise ValueError(f"{name} is not supported yet")
     if not isinstance(options.get("name"), str):
         raise ValueError("has no name; write {name: numeric, tolerance: 0.01}")  # noqa: TRY004
@@ -100,6 +105,7 @@ class TaskForm(_Form):
     metric: Annotated[dict[str, str | float] | None, BeforeValidator(_metric)] = None
     target: Annotated[str | None, BeforeValidator(_not_yet)] = None
     optimizer: Annotated[str | None, BeforeValidator(_not_yet)] = None
+    judge: Annotated[str | None, BeforeValidator(_not_yet)] = None
     recipe: str = "auto"
     budget: Annotated[BudgetForm, BeforeValidator(_usd)] = BudgetForm()
     constraints: ConstraintsForm = ConstraintsForm()
@@ -144,6 +150,12 @@ class Document:
     written: Mapping[str, object]
     """The keys as they were written, in their order."""
     lines: Mapping[str, int]
+
+    @property
+    def expected(self) -> str | None:
+        """The column with the labels; None when a judge scores and the file names none, for it needs none."""
+        judged = self.form.metric is not None and self.form.metric["name"] in JUDGED
+        return None if judged and "expected" not in self.written else self.form.expected
 
     def at(self, key: str) -> str:
         """Return the place of a key, for messages."""
@@ -230,7 +242,8 @@ def _complaint(
     where = f"{place}:{lines.get(steps[0], 1) if steps else 1}" if lines is not None else place
     if first["type"] == "extra_forbidden":
         nested = _NESTED.get(steps[0], form) if len(steps) > 1 else form
-        return BadInput(f"unknown key {key!r}", place=where, cure=suggestion(steps[-1], nested.model_fields))
+        cure = f"under metric: {RUBRIC_FORM}" if key == "rubric" else suggestion(steps[-1], nested.model_fields)
+        return BadInput(f"unknown key {key!r}", place=where, cure=cure)
     said = str(first.get("ctx", {}).get("error", first["msg"]))
     cure = "write a text, in quotes if need be" if first["type"] == "string_type" else ""
     if isinstance(first["input"], str | int | float) and said.startswith("Input should"):

@@ -107,6 +107,8 @@ def _keys(path: Path, original: LoadedTask) -> dict[str, object]:
     keys: dict[str, object] = {"name": task.name, **written, "data": _data_from(path, original.source.data)}
     defaults = {"target": "", "optimizer": optimizer_for(task.target), "recipe": "auto"}
     chosen = {"target": task.target, "optimizer": task.optimizer, "recipe": task.recipe}
+    if task.judge is not None:
+        defaults["judge"], chosen["judge"] = task.optimizer, task.judge
     return keys | {key: value for key, value in chosen.items() if key in written or value != defaults[key]}
 
 

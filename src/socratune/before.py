@@ -10,13 +10,13 @@ from rich.text import Text
 
 from socratune.graphs.engine import Settings
 from socratune.memory.lessons import Lessons
-from socratune.memory.records import Budget, Role
+from socratune.memory.records import Budget, Role, Task
 from socratune.memory.runs import Home
 from socratune.outcome import short
 from socratune.text import one_line, plain
 from socratune.tools.allotment import allot
 from socratune.tools.forecast import Forecast, Use, forecast
-from socratune.tools.models import Price, connect
+from socratune.tools.models import Price, connect_all
 from socratune.tools.splits import Splits, data_notes, split
 from socratune.tools.task_files import LoadedTask
 
@@ -36,15 +36,13 @@ def forecast_of(loaded: LoadedTask, home: Home, settings: Settings) -> Outlook:
     """Look ahead without a call. Raises `BadInput` when the rows cannot be divided."""
     task = loaded.task
     splits = split(loaded.examples, salt=home.salt(), sealed=_sealed(home))
-    prices: dict[Role, Price | None] = {
-        "target": connect(task.target, examples=loaded.examples, seed=settings.seed).price,
-        "optimizer": connect(task.optimizer, examples=loaded.examples, seed=settings.seed).price,
-    }
+    models = connect_all(task, examples=loaded.examples, seed=settings.seed)
+    prices: dict[Role, Price | None] = {role: model.price for role, model in models.items()}
     return Outlook(
         splits=splits,
-        forecast=forecast(task, splits, allot(task.budget, splits), prices),
+        forecast=forecast(task, splits, allot(task.budget, splits, judged=task.judge is not None), prices),
         notes=(*loaded.notes, *splits.notes, *data_notes(loaded.examples)),
-        simulated=all(spec.startswith("sim:") for spec in (task.target, task.optimizer)),
+        simulated=all(spec.startswith("sim:") for spec in task.models.values()),
     )
 
 
@@ -63,14 +61,18 @@ def forewarning(loaded: LoadedTask, outlook: Outlook) -> RenderableType:
     task, splits = loaded.task, outlook.splits
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="bold", no_wrap=True)
-    models = f"{task.target} runs the prompt, {task.optimizer} improves it"
+    judged = "" if task.judge is None else f", {task.judge} judges the answers"
+    models = f"{task.target} runs the prompt, {task.optimizer} improves it{judged}"
     lines = [
         ("rows", f"{len(loaded.examples)} from {short(loaded.source.data)}: {_plan(splits, outlook.forecast)}"),
         *(("note", note) for note in outlook.notes),
         ("proof", _proof(outlook.forecast)),
         ("use", _uses(outlook)),
         ("caps", _caps(task.budget)),
-        ("models", f"{models}; {'simulated, so no text leaves this machine' if outlook.simulated else _sent(splits)}"),
+        (
+            "models",
+            f"{models}; {'simulated, so no text leaves this machine' if outlook.simulated else _sent(task, splits)}",
+        ),
     ]
     for label, line in lines:
         grid.add_row(label, Text(plain(line)))
@@ -84,9 +86,11 @@ def _plan(splits: Splits, outlook: Forecast) -> str:
     return f"{len(splits.train)} train (agents read them), {len(splits.dev)} dev (score edits), {sealed}"
 
 
-def _sent(splits: Splits) -> str:
+def _sent(task: Task, splits: Splits) -> str:
+    judged = "" if task.judge is None else ", all rows and the answers to the third"
     return (
         f"your prompt and all rows go to the first, the prompt and up to {len(splits.train)} train rows to the second"
+        f"{judged}"
     )
 
 
@@ -106,7 +110,8 @@ def _points(share: float) -> str:
 def _uses(outlook: Outlook) -> str:
     low, high = outlook.forecast.low, outlook.forecast.high
     calls = f"{_between(low.rollouts, high.rollouts)} target and {_between(low.optimizer_calls, high.optimizer_calls)} "
-    return f"{calls}optimizer calls, {_between(low.tokens, high.tokens)} tokens, {_usd(low, high, outlook)}"
+    judge = f", {_between(low.judge_calls, high.judge_calls)} judge calls" if high.judge_calls else ""
+    return f"{calls}optimizer calls{judge}, {_between(low.tokens, high.tokens)} tokens, {_usd(low, high, outlook)}"
 
 
 def _between(low: int, high: int) -> str:

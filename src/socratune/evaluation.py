@@ -24,7 +24,7 @@ from socratune.orders import SavedOrder, read_task
 from socratune.outcome import replace_text, short
 from socratune.progress import counted
 from socratune.running import Stopper, agree, resumable, stoppable, tell
-from socratune.scoring import Contestant, Scored, bench, mean_interval, scores_kept, shared
+from socratune.scoring import Contestant, Scored, bench, mean_interval, scores_kept, scoring_models, shared
 from socratune.text import CAVEAT, plain
 from socratune.tools.statistics import compare
 from socratune.tools.task_files import LoadedTask
@@ -103,7 +103,7 @@ def start_evaluation(saved: SavedOrder, manner: Manner) -> None:
     """Make a folder and score."""
     loaded = _tasks(saved)
     tell(_announced(loaded), manner)
-    agree((each.task.target for each in loaded.values()), manner)
+    agree((spec for each in loaded.values() for spec in scoring_models(each.task).values()), manner)
     folder = manner.place.new_run(f"{next(reversed(loaded.values())).task.name}-eval")
     folder.scoring.touch()
     saved.save(folder)
@@ -124,6 +124,9 @@ def _tasks(saved: SavedOrder) -> dict[str, LoadedTask]:
     """Return the tasks by the name of their file, the baseline first."""
     mine = saved.load()
     if saved.against is None:
+        if mine.task.metric == "pairwise":
+            cure = "pass --against with the task file of the other prompt"
+            raise BadInput("metric pairwise compares two prompts", place=str(saved.file), cure=cure)
         return {short(saved.file): mine}
     other = read_task(saved.against, saved.overrides)
     same = [[(row.id, row.expected) for row in task.examples] for task in (mine, other)]
@@ -160,7 +163,8 @@ def _announced(loaded: Mapping[str, LoadedTask]) -> str:
     *_, mine = loaded.values()
     rows, budget = len(mine.examples), mine.task.budget
     calls = rows * len(loaded)
-    said = f"{counted(calls, 'call')}: {counted(rows, 'row')}, {counted(len(loaded), 'prompt')}"
+    judged = "" if mine.task.judge is None else f", and as many of the judge {mine.task.judge}"
+    said = f"{counted(calls, 'call')}: {counted(rows, 'row')}, {counted(len(loaded), 'prompt')}{judged}"
     caps = [cap for cap in (budget.rollouts, budget.calls) if cap is not None and cap < calls]
     return f"{said}; the budget allows {min(caps):,}" if caps else said
 

@@ -16,10 +16,10 @@ from socratune.graphs.engine import Order, Settings
 from socratune.graphs.recipes import recipe_named
 from socratune.memory.errors import BadInput
 from socratune.memory.ledger import Ledger
-from socratune.memory.records import Example, Role, Task
+from socratune.memory.records import JUDGED, Example, Role, Task
 from socratune.memory.runs import RunFolder
 from socratune.tools.datasets import Row, columns_of, examples, read_rows, well_formed
-from socratune.tools.metrics import check_rows, metric_named
+from socratune.tools.metrics import check_metric, check_rows
 from socratune.tools.models import LanguageModel, check_model, world_name
 from socratune.tools.task_files import AS_WRITTEN, LoadedTask, Overrides, load_task
 
@@ -75,11 +75,18 @@ def read_task(file: Path, overrides: Overrides = AS_WRITTEN, *, models: Models |
 
 def _checked(task: Task, folder: Path, models: Models | None) -> Task:
     recipe_named(task.recipe)
-    metric_named(task.metric, task.metric_options)
+    check_metric(task.metric, task.metric_options)
+    if task.metric in JUDGED and task.judge is None:
+        task = replace(task, judge=task.optimizer)
     if models is not None:
         return task
-    found = replace(task, target=resolve_model(task.target, folder), optimizer=resolve_model(task.optimizer, folder))
-    for spec in (found.target, found.optimizer):
+    found = replace(
+        task,
+        target=resolve_model(task.target, folder),
+        optimizer=resolve_model(task.optimizer, folder),
+        judge=task.judge and resolve_model(task.judge, folder),
+    )
+    for spec in found.models.values():
         check_model(spec)
     return found
 
@@ -108,7 +115,7 @@ def order_of(task: Task, data: Path | Rows, settings: Settings, models: Models |
     rows = read_rows(data) if isinstance(data, Path) else _rows(data)
     if not rows:
         raise BadInput("there are no rows", place=place, cure="give at least one")
-    found = examples(rows, inputs=task.variables, expected=_expected(columns_of(rows), task.variables, place))
+    found = examples(rows, inputs=task.variables, expected=_expected(columns_of(rows), task, place))
     check_rows(task.metric, found)
     return Order(task=_checked(task, Path.cwd(), models), examples=found, settings=settings, models=models)
 
@@ -130,9 +137,11 @@ def _rows(data: Rows) -> tuple[Row, ...]:
     )
 
 
-def _expected(columns: Sequence[str], variables: Sequence[str], place: str) -> str:
-    """Return the column with the answer: `expected`, or the only one that is not an input."""
-    left = [name for name in columns if name not in variables]
+def _expected(columns: Sequence[str], task: Task, place: str) -> str | None:
+    """Return the column with the answer: `expected`, or the only one that is not an input; a judge may do without."""
+    left = [name for name in columns if name not in task.variables]
+    if task.metric in JUDGED:
+        return EXPECTED if EXPECTED in left else None
     if EXPECTED in left or len(left) == 1:
         return EXPECTED if EXPECTED in left else left[0]
     raise BadInput(f"no column {EXPECTED!r}", place=place, cure=f"name the column with the answer {EXPECTED!r}")
@@ -140,6 +149,6 @@ def _expected(columns: Sequence[str], variables: Sequence[str], place: str) -> s
 
 def examples_of(path: Path, loaded: LoadedTask) -> tuple[Example, ...]:
     """Return the rows of another file as examples of a task."""
-    found = examples(read_rows(path), inputs=loaded.task.variables, expected=loaded.source.document.form.expected)
+    found = examples(read_rows(path), inputs=loaded.task.variables, expected=loaded.source.document.expected)
     check_rows(loaded.task.metric, found)
     return found

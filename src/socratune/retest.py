@@ -25,7 +25,7 @@ from socratune.options import Manner
 from socratune.orders import SavedOrder, check_unchanged, examples_of
 from socratune.outcome import read_result, short
 from socratune.running import EXIT_CODES, Stopper, agree, resumable, stoppable, tell
-from socratune.scoring import Bench, Contestant, bench, scores_kept, shared
+from socratune.scoring import Bench, Contestant, bench, scores_kept, scoring_models, shared
 from socratune.standing import opened
 from socratune.text import CAVEAT
 from socratune.tools.statistics import compare, sentence
@@ -95,8 +95,11 @@ def _taken(
     """Count the look, take it, and keep what it says."""
     left_out = f"; {look.left_out} rows were seen before, or are copies, and are left out" if look.left_out else ""
     calls = 2 * len(rows)
-    tell(f"{calls} calls on {len(rows)} fresh rows, look {look.number} at alpha {look.alpha:g}{left_out}", manner)
-    agree((run.loaded.task.target,), manner)
+    judged = "" if run.loaded.task.judge is None else ", and as many of the judge,"
+    tell(
+        f"{calls} calls{judged} on {len(rows)} fresh rows, look {look.number} at alpha {look.alpha:g}{left_out}", manner
+    )
+    agree(scoring_models(run.loaded.task).values(), manner)
     write_look(run.folder, look)
     _seal(look, run, manner)
     caps = budget or caps_of(run, len(rows))

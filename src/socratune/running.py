@@ -63,7 +63,7 @@ def forewarn(loaded: LoadedTask, settings: Settings, manner: Manner) -> None:
     if not manner.quiet:
         console = Console(stderr=True, highlight=False)
         console.print(forewarning(loaded, outlook))
-    agree((loaded.task.target, loaded.task.optimizer), manner)
+    agree(loaded.task.models.values(), manner)
 
 
 def agree(models: Iterable[str], manner: Manner) -> None:

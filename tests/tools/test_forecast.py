@@ -12,7 +12,9 @@ from socratune.tools.splits import split
 PRICES: dict[Role, Price | None] = {"target": Price(input=1, output=2), "optimizer": Price(input=3, output=15)}
 
 
-def outlook(budget: Budget, *, rows: int = 200, prices: dict[Role, Price | None] = PRICES) -> Forecast:
+def outlook(
+    budget: Budget, *, rows: int = 200, prices: dict[Role, Price | None] = PRICES, judged_by: str = ""
+) -> Forecast:
     examples = [
         Example(id=ExampleId(f"r{n}"), inputs={"x": f"row {n}"}, expected=str(n % 3), group=str(n)) for n in range(rows)
     ]
@@ -21,13 +23,14 @@ def outlook(budget: Budget, *, rows: int = 200, prices: dict[Role, Price | None]
         goal="g",
         prompt=Prompt(user="{{x}}"),
         variables=("x",),
-        metric="exact",
+        metric=judged_by or "exact",
         target="a",
         optimizer="b",
+        judge="c" if judged_by else None,
         budget=budget,
     )
     splits = split(examples, salt="s")
-    return forecast(task, splits, allot(budget, splits), prices)
+    return forecast(task, splits, allot(budget, splits, judged=bool(judged_by)), prices)
 
 
 caps = st.none() | st.integers(0, 5000)
@@ -62,3 +65,22 @@ def test_budget_of_nothing_proves_nothing() -> None:
 
 def test_unknown_price_is_an_unknown_cost() -> None:
     assert outlook(Budget(), prices={"target": PRICES["target"], "optimizer": None}).high.usd is None
+
+
+def test_a_judge_is_counted_and_priced_where_there_is_one() -> None:
+    plain, rubric, pairs = (outlook(Budget(), judged_by=metric).high for metric in ("", "rubric", "pairwise"))
+    assert plain.judge_calls == 0
+    assert rubric.judge_calls == rubric.rollouts < pairs.judge_calls
+    assert rubric.tokens > plain.tokens
+    assert rubric.usd is None  # the judge's price is not known
+    priced = outlook(Budget(), judged_by="rubric", prices=PRICES | {"judge": Price(input=3, output=15)}).high
+    assert priced.usd is not None
+    assert plain.usd is not None
+    assert priced.usd > plain.usd
+
+
+@settings(max_examples=20)
+@given(calls=st.integers(0, 5000))
+def test_judge_calls_are_forecast_within_the_cap_on_calls(calls: int) -> None:
+    high = outlook(Budget(calls=calls), judged_by="pairwise").high
+    assert high.rollouts + high.optimizer_calls + high.judge_calls <= calls

@@ -239,3 +239,7 @@ def test_at_most_three_examples_of_a_kind_are_shown() -> None:
     notes = data_notes([*table(12, "a", "b"), *(each for number in range(20, 30) for each in contradiction(number))])
     assert sum("different labels" in note for note in notes) == 3
     assert "7 more groups of rows contradict each other in this way" in notes
+
+
+def test_rows_that_nobody_has_labelled_have_no_notes_about_labels() -> None:
+    assert data_notes([row(number, "") for number in range(20)]) == ()
