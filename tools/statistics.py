@@ -89,7 +89,7 @@ def _mcnemar(wins: int, losses: int, n: int, alpha: float) -> _Outcome:
     """
     differing = wins + losses
     share = differing / n if n else 0.0
-    share_low, share_high = _clopper_pearson(differing, n, alpha)
+    share_low, share_high = clopper_pearson(differing, n, alpha)
     gain = (wins - losses) / differing if differing else 0.0
     gain_low, gain_high = _gain_limit(wins, differing, alpha), -_gain_limit(losses, differing, alpha)
     end_low = share_low if gain_low > 0 else share_high
@@ -117,7 +117,8 @@ def _gain_limit(wins: int, differing: int, alpha: float) -> float:
     return 2 * float(theta) - 1
 
 
-def _clopper_pearson(hits: int, n: int, alpha: float) -> tuple[float, float]:
+def clopper_pearson(hits: int, n: int, alpha: float) -> tuple[float, float]:
+    """Return the exact limits of a share, each at one-sided alpha; 0 and 1 of nothing."""
     low = float(beta.ppf(alpha, hits, n - hits + 1)) if hits else 0.0
     high = float(beta.ppf(1 - alpha, hits + 1, n - hits)) if hits < n else 1.0
     return low, high

@@ -59,6 +59,7 @@ for name, command, panel in (
     ("apply", files.apply, LOOK),
     ("test", scoring.prove, LOOK),
     ("eval", scoring.score, LOOK),
+    ("calibrate", scoring.calibrate, LOOK),
 ):
     app.command(name, rich_help_panel=panel)(spread(command))
 app.add_typer(simulate.app, name="sim", rich_help_panel=START)

@@ -37,7 +37,7 @@ class SavedOrder:
     """Absolute."""
     overrides: Overrides = AS_WRITTEN
     settings: Settings = field(default_factory=Settings)
-    kind: Literal["optimize", "eval"] = "optimize"
+    kind: Literal["optimize", "eval", "calibrate"] = "optimize"
     against: Path | None = None
     """Of an eval: the task file whose prompt is the baseline."""
 

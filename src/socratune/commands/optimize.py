@@ -29,6 +29,7 @@ def optimize(file: TaskFile, choices: Choices, pace: Pace, manner: Manner, accep
 
 def resume(run: RunName, manner: Manner, accept: Accept = "improved") -> None:
     """Go on with a run that was interrupted; what was paid for is not paid again."""
+    from socratune.calibration import calibrate
     from socratune.evaluation import evaluate
     from socratune.orders import SavedOrder
     from socratune.outcome import read_result
@@ -38,6 +39,8 @@ def resume(run: RunName, manner: Manner, accept: Accept = "improved") -> None:
     saved = SavedOrder.read(folder)
     if saved.kind == "eval":
         evaluate(saved, folder, manner)
+    elif saved.kind == "calibrate":
+        calibrate(saved, folder, manner)
     elif folder.result.exists():
         result = read_result(folder)
         show(result, folder, manner)

@@ -1,4 +1,4 @@
-"""`eval` and `test`: prompts scored on given rows, without a search."""
+"""`eval`, `test` and `calibrate`: prompts, and judges, measured on given rows without a search."""
 
 # ruff: noqa: PLC0415  # what is heavy is imported by the command that needs it, so that --help answers at once
 
@@ -31,6 +31,16 @@ def score(file: TaskFile, choices: Choices, pace: Pace, manner: Manner, against:
         against=other,
     )
     start_evaluation(saved, manner)
+
+
+def calibrate(file: TaskFile, choices: Choices, pace: Pace, manner: Manner) -> None:
+    """Hold a rubric's judge against people's own grades: can it be trusted, and which way does it lean."""
+    from socratune.calibration import start_calibration
+    from socratune.orders import SavedOrder
+
+    overrides, settings = choices.overrides, pace.settings
+    saved = SavedOrder(kind="calibrate", file=Path(os.path.abspath(file)), overrides=overrides, settings=settings)
+    start_calibration(saved, manner)
 
 
 def prove(run: RunName, data: NewRows, manner: Manner, budget: Caps = None) -> None:
