@@ -48,6 +48,7 @@ class Result:
     status: Status
     stop_reason: str
     recipe: str
+    metric: str
     target: str
     optimizer: str
     judge: str | None
@@ -78,10 +79,15 @@ class Result:
     def sentence(self) -> str:
         """The verdict in words."""
         if self.verdict is not None and self.verdict.n > 0:
-            return sentence(self.verdict, run=self.run)
+            return sentence(self.verdict, run=self.run, pairs=self.pairs)
         why = "no edit got past the gate" if self.edits else "no edit was tried to the end"
         why = "what passed the gate did not hold on the rest of dev" if self.accepted else why
         return f"No reliable improvement: {why}, so the test rows stay sealed."
+
+    @property
+    def pairs(self) -> bool:
+        """Whether rewards say how an answer stands beside the user's own prompt's, which scores 0.5."""
+        return self.metric == "pairwise"
 
     @property
     def prompt(self) -> Prompt:
@@ -162,6 +168,7 @@ def result_of(ledger: Ledger, *, cached: int = 0) -> Result:
         status=verdict.status if verdict else "no_improvement",
         stop_reason=ended.body["stop"],
         recipe=settings["recipe"],
+        metric=settings["task"]["metric"],
         target=settings["task"]["target"],
         optimizer=settings["task"]["optimizer"],
         judge=settings["task"].get("judge"),

@@ -189,16 +189,20 @@ def _critical(n: int, alpha: float) -> Numbers:
     return np.asarray(wins + (mid_p > alpha), dtype=float)
 
 
-def sentence(verdict: Verdict, *, run: str = "RUN") -> str:
-    """Put a verdict into words, in whole points; limits that are ruled out are rounded up."""
+def sentence(verdict: Verdict, *, run: str = "RUN", pairs: bool = False) -> str:
+    """Put a verdict into words, in whole points; limits that are ruled out are rounded up.
+
+    Of `pairs` a row that is better counts one, a tie half.
+    """
+    counted = counts(verdict, pairs=pairs)
     if verdict.status == "improved":
         return (
             f"Improved by {_points(verdict.difference)} ({_percent(1 - 2 * verdict.alpha)} interval "
-            f"{round(verdict.low * 100)} to {round(verdict.high * 100)}): {_counts(verdict)}."
+            f"{round(verdict.low * 100)} to {round(verdict.high * 100)}): {counted}."
         )
     if verdict.status == "promising":
         return (
-            f"Promising, not proven: {_counts(verdict)} (p = {_short(verdict.p, verdict.alpha)}). "
+            f"Promising, not proven: {counted} (p = {_short(verdict.p, verdict.alpha)}). "
             f"A useless edit looks this good about 1 time in {_one_in(verdict.chance)}. "
             f"About {rows_for(alpha=verdict.alpha)} fresh labelled rows would prove a 10-point gain: "
             f"`socratune test {run} --data new.csv`."
@@ -207,8 +211,10 @@ def sentence(verdict: Verdict, *, run: str = "RUN") -> str:
     return f"No reliable improvement; a gain above {_points(ruled_out)} is ruled out."
 
 
-def _counts(verdict: Verdict) -> str:
-    return f"{verdict.wins} fixed, {verdict.losses} broken of {verdict.n}"
+def counts(verdict: Verdict, *, pairs: bool = False) -> str:
+    """Return how many rows went up and down; of `pairs` none was wrong before, so none is fixed."""
+    up, down = ("better", "worse") if pairs else ("fixed", "broken")
+    return f"{verdict.wins} {up}, {verdict.losses} {down} of {verdict.n}"
 
 
 def _points(share: float) -> str:

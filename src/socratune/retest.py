@@ -145,7 +145,7 @@ def _compared(table: Bench, look: Look, manner: Manner) -> Verdict:
 
 
 def _show(run: FinishedRun, look: Look, verdict: Verdict, manner: Manner) -> None:
-    said = sentence(verdict, run=run.folder.id)
+    said = sentence(verdict, run=run.folder.id, pairs=run.result.pairs)
     if manner.json:
         typer.echo(json.dumps(look_record(look, verdict, run=run.folder.id, sentence=said)))
         return

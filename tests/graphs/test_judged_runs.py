@@ -51,6 +51,8 @@ def test_the_original_scores_half_on_every_row_and_the_judges_contradictions_are
     made = judged("pairwise")
     result = carry_out(made, home_at(tmp_path))
     assert (result.seed.dev, result.seed.test) == (0.5, 0.5)
+    assert " better, " in result.sentence
+    assert "fixed" not in result.sentence
     with ledger_of(home_at(tmp_path)) as ledger:
         agreed, contradicted = ledger.agreement()
     # Each order is right 9 times in 10.
