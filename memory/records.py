@@ -129,6 +129,12 @@ class Task:
     recipe: str = "auto"
 
     @property
+    def aim(self) -> str:
+        """The goal, and the rubric that answers are graded by, where there is one: what agents are told."""
+        rubric = self.metric_options.get("rubric")
+        return self.goal if rubric is None else f"{self.goal}\n\nAnswers are graded by this rubric:\n{rubric}".strip()
+
+    @property
     def models(self) -> dict[Role, str]:
         """The specification of each role's model; without a judge when there is none."""
         judges: dict[Role, str] = {} if self.judge is None else {"judge": self.judge}

@@ -6,12 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.graphs.scene import Overheard, carry_out, home_at, ledger_of, order, text_of
+from tests.graphs.scene import Overheard, canonical, carry_out, home_at, ledger_of, order, record, text_of
 
-from socratune.graphs.engine import Order
-from socratune.memory.errors import BadInput
+from socratune.graphs.engine import Order, Watch
+from socratune.memory.errors import BadInput, Interrupted
 from socratune.memory.records import Budget, Role
-from socratune.tools.models import connect_all
+from socratune.tools.caller import Caller
+from socratune.tools.models import Request, connect_all
 from socratune.tools.sections import sections
 
 
@@ -43,6 +44,9 @@ def test_a_prompt_is_improved_without_a_single_label_and_the_judge_is_accounted_
         }
     assert result.as_dict()["calls"]["judge"] == len(models["judge"].requests) > 100
     assert result.usd == pytest.approx(sum(used.usd for used in result.spent.values()))
+    if metric == "rubric":
+        told = [sections(text_of(request))["goal"] for request in models["optimizer"].requests]
+        assert all(str(made.task.metric_options["rubric"]) in each for each in told)
     assert not any('"expected"' in text_of(request) for request in models["optimizer"].requests)
     assert not any("reference" in sections(text_of(request)) for request in models["judge"].requests)
 
@@ -83,3 +87,27 @@ class Unpriced(Overheard):
     """A judge whose price nobody knows."""
 
     price = None
+
+
+@pytest.mark.parametrize("metric", ["rubric", "pairwise"])
+def test_a_judged_run_that_is_stopped_and_resumed_asks_nothing_twice_and_ends_the_same(
+    metric: str, tmp_path: Path
+) -> None:
+    made = judged(metric, budget=Budget(rollouts=250))
+    undisturbed = carry_out(made, home_at(tmp_path / "one"))
+    callers: list[Caller] = []
+    asked: list[str] = []
+
+    def count(request: Request) -> None:
+        asked.append(canonical(request).key("any"))
+        if len(asked) == 220:
+            callers[0].purse.stop()
+
+    connected = connect_all(made.task, examples=made.examples, seed=made.settings.seed)
+    models = {role: Overheard(model=model, before=count) for role, model in connected.items()}
+    stopping = replace(made, models=models)
+    with pytest.raises(Interrupted):
+        carry_out(stopping, home_at(tmp_path / "two"), Watch(started=callers.append))
+    resumed = carry_out(stopping, home_at(tmp_path / "two"))
+    assert record(resumed) == record(undisturbed)
+    assert len(asked) == len(set(asked))

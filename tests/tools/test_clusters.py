@@ -93,3 +93,8 @@ def test_rows_without_labels_are_grouped_by_what_was_said_of_the_answers() -> No
     found = clusters([*rude, *long])
     assert {cluster.signature for cluster in found} <= {"Polite: it is curt", "Under # words: it has #"}
     assert not any("expected" in cluster.signature for cluster in found)
+
+
+def test_long_answers_are_no_classes() -> None:
+    told = failure(1, "Where?", "Dear customer, your order is on its way to you.", "No.", feedback="Polite: it is curt")
+    assert clusters([told])[0].signature == "Polite: it is curt"

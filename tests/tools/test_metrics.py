@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 
 import pytest
@@ -282,3 +283,9 @@ def test_rouge_passes_the_expected_text_in_any_script_and_of_any_length() -> Non
 def test_rouge_has_three_variants() -> None:
     with pytest.raises(BadInput, match="variant is 'rougeW'; known are rougeL, rouge1, rouge2"):
         metric_named("rouge", {"variant": "rougeW"})
+
+
+def test_rouge_without_its_package_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "rouge_score", None)
+    with pytest.raises(BadInput, match=r"pip install 'socratune\[rouge\]'"):
+        metric_named("rouge", {})
