@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from socratune.graphs.context import scored
 from socratune.memory.ledger import Ledger, Spent
 from socratune.memory.records import Candidate, CandidateId, ExampleId, Prompt, Role, Status, Verdict
+from socratune.tools.agreement import contradictions
 from socratune.tools.search.policy import gain
 from socratune.tools.statistics import sentence
 
@@ -187,20 +188,9 @@ def result_of(ledger: Ledger, *, cached: int = 0) -> Result:
         accepted=len(ledger.events("leader")),
         changes=_changes(ledger, finalist, settings),
         preflight=preflight.body if preflight else {},
-        warnings=(*settings["warnings"], *_contradictions(ledger)),
+        warnings=(*settings["warnings"], *contradictions(*ledger.agreement())),
         cached=cached,
     )
-
-
-def _contradictions(ledger: Ledger) -> Iterator[str]:
-    """Yield how often a judge that was shown pairs in both orders chose another in the other order."""
-    agreed, contradicted = ledger.agreement()
-    if contradicted:
-        share = round(100 * contradicted / (agreed + contradicted))
-        yield (
-            f"the judge contradicted itself on {share} % of pairs ({contradicted} of {agreed + contradicted}), "
-            "which count as ties"
-        )
 
 
 def _shared_mean(scores: Mapping[ExampleId, float], other: Mapping[ExampleId, float]) -> float | None:

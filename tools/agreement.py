@@ -147,3 +147,12 @@ def _leaning(found: Agreement) -> str:
     kind, side = ("lenient", "higher") if found.bias > 0 else ("strict", "lower")
     ends = f"{min(low, high)} to {max(low, high)}"
     return f"It is {kind}: its grades are {points} points {side} on average (90 % interval {ends})."
+
+
+def contradictions(agreed: int, contradicted: int) -> tuple[str, ...]:
+    """Say how often a judge that was shown pairs in both orders chose another in the other one; nothing for never."""
+    pairs = agreed + contradicted
+    if not contradicted:
+        return ()
+    share = round(100 * contradicted / pairs)
+    return (f"the judge contradicted itself on {share} % of pairs ({contradicted} of {pairs}), which count as ties",)

@@ -26,6 +26,7 @@ from socratune.progress import counted
 from socratune.running import Stopper, agree, resumable, stoppable, tell
 from socratune.scoring import Contestant, Scored, bench, mean_interval, scores_kept, scoring_models, shared
 from socratune.text import CAVEAT, plain
+from socratune.tools.agreement import contradictions
 from socratune.tools.statistics import compare
 from socratune.tools.task_files import LoadedTask
 
@@ -50,6 +51,11 @@ class Evaluation:
         """The comparison in words; empty without one."""
         return compared(self.comparison) if self.comparison else ""
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What to know of the scores: how often a judge of pairs contradicted itself."""
+        return contradictions(*(sum(counts) for counts in zip(*(each.agreement for each in self.scored), strict=True)))
+
     def as_dict(self) -> dict[str, Any]:
         """Return the object that `--json` prints."""
         return {
@@ -63,6 +69,7 @@ class Evaluation:
             "tokens": {"in": self.spent.tokens_in, "out": self.spent.tokens_out},
             "usd": round(self.spent.usd, 6) if self.spent.priced else None,
             "cut_by": self.cut or None,
+            "warnings": list(self.warnings),
         }
 
 
@@ -190,7 +197,12 @@ def _shown(found: Evaluation) -> RenderableType:
         table.add_row(Text(plain(name)), *_numbers(scored))
     usd = f"{found.spent.usd:.4f}" if found.spent.priced else "not known in"
     cost = f"{found.spent.calls:,} calls, {usd} USD{' (simulated)' if found.simulated else ''}"
-    lines = [found.sentence, f"The {found.cut} budget cut it short." if found.cut else "", cost]
+    lines = [
+        found.sentence,
+        *(f"Note: {each}" for each in found.warnings),
+        f"The {found.cut} budget cut it short." if found.cut else "",
+        cost,
+    ]
     if found.simulated:
         lines.append(CAVEAT)
     return Group(table, *(Text(line) for line in lines if line))

@@ -60,6 +60,12 @@ class Scored:
         return sum(each.reward is not None and not each.parsed for each in self.rollouts.values())
 
     @property
+    def agreement(self) -> tuple[int, int]:
+        """How many pairs a judge saw alike in both orders, and how many not."""
+        said = [each.agreed for each in self.rollouts.values()]
+        return said.count(True), said.count(False)
+
+    @property
     def failed(self) -> int:
         """Rows without an answer; they have no reward."""
         return sum(each.reward is None for each in self.rollouts.values())

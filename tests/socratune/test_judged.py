@@ -100,6 +100,7 @@ def test_pairs_hold_a_prompt_against_the_other_and_not_against_itself(desk: Path
     scores = ran.json["scores"]
     assert scores["other.yaml"]["mean"] == 0.5
     assert scores["mine.yaml"]["mean"] > 0.5
+    assert "the judge contradicted itself on" in ran.json["warnings"][0]
     assert ran.json["comparison"]["fixed"] > ran.json["comparison"]["broken"]
 
 

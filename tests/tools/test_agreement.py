@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from socratune.tools.agreement import Agreement, agreement, sentences
+from socratune.tools.agreement import Agreement, agreement, contradictions, sentences
 
 GRADES = st.sampled_from([0.0, 0.25, 0.5, 2 / 3, 1.0])
 
@@ -87,3 +87,9 @@ def test_any_grades_give_numbers_in_range_and_words(pairs: list[tuple[float, flo
         assert measure is None or -1 - 1e-9 <= measure <= 1 + 1e-9
     assert found.bias_low <= found.bias <= found.bias_high
     assert all(sentences(found))
+
+
+def test_contradictions_are_told_as_a_share_of_all_pairs() -> None:
+    said = "the judge contradicted itself on 12 % of pairs (3 of 25), which count as ties"
+    assert contradictions(22, 3) == (said,)
+    assert contradictions(22, 0) == contradictions(0, 0) == ()
