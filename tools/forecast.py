@@ -68,9 +68,8 @@ def forecast(task: Task, splits: Splits, allotment: Allotment, prices: Mapping[R
     rows = allotment.test_rows
     short, high = (_within(_use(task, splits, rows, prices, end), task.budget) for end in (0, 1))
     low = Use(**{each.name: _least(getattr(short, each.name), getattr(high, each.name)) for each in fields(Use)})
-    return Forecast(
-        low=low, high=high, test_rows=rows, provable=_provable(rows, power=0.8), even=_provable(rows, power=0.5)
-    )
+    provable, even = (_provable(rows, power=power, pairs=task.metric == "pairwise") for power in (0.8, 0.5))
+    return Forecast(low=low, high=high, test_rows=rows, provable=provable, even=even)
 
 
 def _least(a: float | None, b: float | None) -> Any:
@@ -78,8 +77,10 @@ def _least(a: float | None, b: float | None) -> Any:
     return None if a is None or b is None else min(a, b)
 
 
-def _provable(rows: int, *, power: float) -> float:
-    return detectable(rows, power=power) if rows else 1.0
+def _provable(rows: int, *, power: float, pairs: bool) -> float:
+    """Of pairs a row that changes moves by one half: the original prompt scores 0.5 on each."""
+    gain = detectable(rows, power=power) if rows else 1.0
+    return gain / 2 if pairs and gain < 1 else gain
 
 
 def _use(task: Task, splits: Splits, test_rows: int, prices: Mapping[Role, Price | None], end: int) -> Use:

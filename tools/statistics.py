@@ -53,6 +53,8 @@ def compare(pairs_a: Sequence[float], pairs_b: Sequence[float], *, alpha: float 
     scaled = np.rint((np.asarray(pairs_b, dtype=float) - np.asarray(pairs_a, dtype=float)) * UNIT)
     n, wins, losses = len(scaled), int((scaled > 0).sum()), int((scaled < 0).sum())
     binary = {*pairs_a, *pairs_b} <= {0, 1}
+    # Beside a baseline of one half, as pairs have it, a row that changes moves by one half at most.
+    reach = max((max(reward, 1 - reward) for reward in pairs_a), default=1.0)
     outcome = _mcnemar(wins, losses, n, alpha) if binary or not wins + losses else _permutation(scaled, alpha, rng_seed)
     return Verdict(
         status=_status(outcome.p, alpha),
@@ -65,7 +67,7 @@ def compare(pairs_a: Sequence[float], pairs_b: Sequence[float], *, alpha: float 
         p=outcome.p,
         alpha=alpha,
         method="mcnemar-midp" if binary else "permutation",
-        detectable=detectable(n, alpha=alpha),
+        detectable=detectable(n, alpha=alpha) * reach,
         chance=outcome.chance,
     )
 

@@ -109,6 +109,8 @@ def _keys(path: Path, original: LoadedTask) -> dict[str, object]:
     chosen = {"target": task.target, "optimizer": task.optimizer, "recipe": task.recipe}
     if task.judge is not None:
         defaults["judge"], chosen["judge"] = task.optimizer, task.judge
+    if task.metric == "rubric":
+        keys["metric"] = dict(task.metric_options)  # in whole: a file beside the original is not beside this one
     return keys | {key: value for key, value in chosen.items() if key in written or value != defaults[key]}
 
 

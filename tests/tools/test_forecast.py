@@ -84,3 +84,7 @@ def test_a_judge_is_counted_and_priced_where_there_is_one() -> None:
 def test_judge_calls_are_forecast_within_the_cap_on_calls(calls: int) -> None:
     high = outlook(Budget(calls=calls), judged_by="pairwise").high
     assert high.rollouts + high.optimizer_calls + high.judge_calls <= calls
+
+
+def test_pairs_prove_gains_of_half_the_size() -> None:
+    assert outlook(Budget(), judged_by="pairwise").provable == outlook(Budget()).provable / 2

@@ -230,3 +230,10 @@ def test_graded_interval_holds_the_truth_nine_times_in_ten(n: int, share: float)
         verdict = compare(baseline.tolist(), (baseline + changed / 2).tolist())
         held += verdict.low <= share / 4 <= verdict.high
     assert held / (PROOF_TRIALS // 4) >= 0.90 - 2 * slack(0.90)
+
+
+def test_beside_a_baseline_of_one_half_a_gain_is_half_as_large() -> None:
+    halves, rewards = [0.5] * 40, [1.0] * 15 + [0.5] * 20 + [0.0] * 5
+    pairs, whole = compare(halves, rewards), compare([0.0] * 40, rewards)
+    assert pairs.detectable == pytest.approx(whole.detectable / 2)
+    assert pairs.difference == pytest.approx(0.125)
