@@ -182,8 +182,10 @@ def _input_names(document: Document, columns: tuple[str, ...], data: Path) -> tu
     form, expected = document.form, document.expected
     for key, name in (("expected", expected), *(("inputs", name) for name in form.inputs or ())):
         if name is not None and name not in columns:
-            problem = f"{key}: {str(data)!r} has no column {name!r}"
-            raise BadInput(problem, place=document.at(key), cure=suggestion(name, columns))
+            problem, cure = f"{key}: {str(data)!r} has no column {name!r}", suggestion(name, columns)
+            if key not in document.written:
+                cure = "name the column with the answers, or write metric: {rubric: ...}, which needs none"
+            raise BadInput(problem, place=document.at(key), cure=cure)
     # Without a label, too, a column of that name is none of the inputs: it would tell the answer.
     told = {"expected": form.expected, **(form.metric or {})}
     held = {told[key]: key for key in ("expected", "label", "output") if key in told}

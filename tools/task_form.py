@@ -38,7 +38,7 @@ def _metric(value: object) -> object:
     options = {"name": value} if isinstance(value, str) else value
     if not isinstance(options, dict):
         return value
-    if "rubric" in options and "name" not in options:
+    if isinstance(options.get("rubric"), str) and "name" not in options:
         return {"name": "rubric", **options}
     if "rubric" in (*options, options.get("name")):
         raise ValueError(RUBRIC_FORM)

@@ -191,6 +191,12 @@ def test_a_locked_text_is_in_the_style_of_the_prompt(tmp_path: Path) -> None:
         (PROMPT + REST.replace("exact", "{name: rubric, rubric: a}"), ":4: metric: write {rubric: "),
         (PROMPT + REST.replace("exact", "{rubric: ''}"), ":4: the rubric is empty; write what a good answer does"),
         (PROMPT + REST.replace("exact", "{rubric: a, refrence: 1}"), ":4: metric 'rubric' has no option 'refrence'"),
+        (PROMPT + REST.replace("exact", "{rubric: [a, b]}"), ":4: metric: write {rubric: "),
+        (
+            PROMPT + REST.replace("expected: queue\n", ""),
+            ":1: expected: 'FOLDER/tickets.csv' has no column 'expected'; name the column with the answers, or write "
+            "metric: {rubric: ...}",
+        ),
         (PROMPT + REST.replace("exact", "{rubric: a, label: x}"), ":4: one of label and output is missing"),
         (PROMPT + REST.replace("exact", "{rubric: file://../x.md}"), ":4: 'file://../x.md' leads out of the folder"),
         (PROMPT + REST + "rubric: good\n", ":6: unknown key 'rubric'; under metric: write {rubric: "),
