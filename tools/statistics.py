@@ -194,7 +194,7 @@ def _critical(n: int, alpha: float) -> Numbers:
 def sentence(verdict: Verdict, *, run: str = "RUN", pairs: bool = False) -> str:
     """Put a verdict into words, in whole points; limits that are ruled out are rounded up.
 
-    Of `pairs` a row that is better counts one, a tie half.
+    Of `pairs` a row that is better counts one and a tie half, so a gain takes twice the margin; they need no labels.
     """
     counted = counts(verdict, pairs=pairs)
     if verdict.status == "improved":
@@ -206,7 +206,8 @@ def sentence(verdict: Verdict, *, run: str = "RUN", pairs: bool = False) -> str:
         return (
             f"Promising, not proven: {counted} (p = {_short(verdict.p, verdict.alpha)}). "
             f"A useless edit looks this good about 1 time in {_one_in(verdict.chance)}. "
-            f"About {rows_for(alpha=verdict.alpha)} fresh labelled rows would prove a 10-point gain: "
+            f"About {rows_for(0.2 if pairs else 0.1, alpha=verdict.alpha)} fresh {'' if pairs else 'labelled '}rows "
+            "would prove a 10-point gain: "
             f"`socratune test {run} --data new.csv`."
         )
     ruled_out = math.ceil(round(max(verdict.high, 0.0) * 100, 6)) / 100
