@@ -89,11 +89,8 @@ class Unpriced(Overheard):
     price = None
 
 
-@pytest.mark.parametrize("metric", ["rubric", "pairwise"])
-def test_a_judged_run_that_is_stopped_and_resumed_asks_nothing_twice_and_ends_the_same(
-    metric: str, tmp_path: Path
-) -> None:
-    made = judged(metric, budget=Budget(rollouts=250))
+def test_a_judged_run_that_is_stopped_and_resumed_asks_nothing_twice_and_ends_the_same(tmp_path: Path) -> None:
+    made = judged("pairwise", budget=Budget(rollouts=250))
     undisturbed = carry_out(made, home_at(tmp_path / "one"))
     callers: list[Caller] = []
     asked: list[str] = []

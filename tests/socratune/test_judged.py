@@ -73,7 +73,7 @@ def test_a_person_is_told_who_judges_and_the_written_task_keeps_the_judge(
     desk: Path, command: Command, tmp_path: Path
 ) -> None:
     judge = "sim:ticket-routing:weak"
-    ran = command("optimize", desk, "--judge", judge, "--budget", "rollouts=150", "--no-memory")
+    ran = command("optimize", desk, "--judge", judge, "--budget", "rollouts=80", "--no-memory")
     said = " ".join(ran.err.split())
     assert f"{judge} judges the answers" in said
     assert "judge calls" in said
