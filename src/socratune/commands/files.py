@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from socratune.tools.task_files import LoadedTask
 
 PromptFile = Annotated[Path, typer.Argument(metavar="PROMPT", help="A text file with the prompt.")]
-RowsFile = Annotated[Path, typer.Argument(metavar="ROWS", help="Labelled rows: csv, jsonl or json.")]
+RowsFile = Annotated[Path, typer.Argument(metavar="ROWS", help="Labelled rows: csv, tsv, jsonl, json or parquet.")]
 Out = Annotated[Path, typer.Option(help="The task file to write.")]
 
 
