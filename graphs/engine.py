@@ -62,7 +62,7 @@ class Order:
     @property
     def fingerprint(self) -> str:
         """What must be the same when a run is resumed."""
-        rows = [[row.id, dict(row.inputs), row.expected] for row in self.examples]
+        rows = [[row.id, dict(row.inputs), row.expected, *([row.side] if row.side else [])] for row in self.examples]
         same = asdict(self.settings)
         same.pop("concurrency")
         return digest([asdict(self.task), rows, same])

@@ -16,6 +16,7 @@ CandidateId = NewType("CandidateId", str)
 ExampleId = NewType("ExampleId", str)
 
 Role = Literal["target", "optimizer", "judge"]
+Side = Literal["train", "dev", "test"]
 Status = Literal["improved", "promising", "no_improvement", "paused", "failed", "interrupted"]
 
 
@@ -38,11 +39,13 @@ class Example:
     """One row: the inputs, by variable, and the expected output."""
 
     id: ExampleId
-    """`r17` for the 17th row of the file, counted from 1 without the header."""
+    """`r17` for the 17th row of the file, counted from 1 without the header; `dev-r17` of a file for one split."""
     inputs: Mapping[str, str]
     expected: str
     group: str
     """Fingerprint of the inputs without case, spacing or punctuation; duplicates share it."""
+    side: Side | None = None
+    """The split that the user put it on; None leaves that to us."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

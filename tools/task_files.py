@@ -6,20 +6,18 @@ that a file from a stranger cannot send other files to a model. Names of models 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from socratune.memory.errors import BadInput
 from socratune.memory.records import Budget, Constraints, Demo, Example, Prompt, Task
 from socratune.tools import template, tokens
-from socratune.tools.datasets import Row, columns_of, examples, read_rows
-from socratune.tools.metrics import check_rows, metric_named
+from socratune.tools.folders import FILE, beside
+from socratune.tools.metrics import metric_named
 from socratune.tools.task_form import Document, Part, budget_of, read_document, read_text, suggestion
+from socratune.tools.task_rows import Files, TaskRows, examples_in, files_of, read_files
 
-FILE = "file://"
-HOME = ".socratune"
 DEFAULT_BUDGET = Budget(rollouts=600)
 
 
@@ -28,7 +26,7 @@ class Overrides:
     """What the user says on the command line; None leaves the file's word."""
 
     data: Path | None = None
-    """May lie anywhere: the user named it in person."""
+    """One file, in place of all that are named. May lie anywhere: the user named it in person."""
     target: str | None = None
     optimizer: str | None = None
     recipe: str | None = None
@@ -44,7 +42,8 @@ class Source:
     """Where a task was read from, for writing a prompt back."""
 
     document: Document
-    data: Path
+    files: Files
+    """Of the rows, by split."""
     names: tuple[str, ...]
     """The columns that count as placeholders."""
 
@@ -65,19 +64,20 @@ def load_task(path: Path, *, overrides: Overrides = AS_WRITTEN) -> LoadedTask:
     """Read a task file and its rows. Raises `BadInput` before anything is called."""
     document = read_document(path)
     form = document.form
-    data = overrides.data or _data_path(document)
-    rows = read_rows(data, limit=overrides.limit or form.limit)
-    names = _input_names(document, columns_of(rows), data)
+    files: Files = {None: overrides.data} if overrides.data else files_of(document)
+    rows = read_files(files, limit=overrides.limit or form.limit)
+    names = _input_names(document, rows)
     prompt, style = assemble(texts_of(document), demos_of(document), names)
     variables = _variables(document, prompt, names)
     task = _task(document, prompt, variables, overrides)
     task = replace(task, constraints=_constraints(document, prompt, style, names))
+    examples, doubts = examples_in(rows, task, form.expected)
     return LoadedTask(
         task=task,
-        examples=_examples(rows, task, form.expected),
+        examples=examples,
         style=style,
-        source=Source(document=document, data=data, names=names),
-        notes=tuple(_notes(document, task, style)),
+        source=Source(document=document, files=files, names=names),
+        notes=(*_notes(document, task, style), *doubts),
     )
 
 
@@ -118,11 +118,7 @@ def file_of(document: Document, part: Part) -> Path | None:
     written = document.form.parts[part].strip()
     if not written.startswith(FILE) or "\n" in written:
         return None
-    place, relative = document.at(key_of(document, part)), written.removeprefix(FILE)
-    if ".." in PurePosixPath(relative).parts or PurePosixPath(relative).is_absolute():
-        raise BadInput(f"{written!r} leads out of the folder", place=place, cure="put the file beside the task file")
-    folder = document.path.parent
-    return _inside(folder, folder / relative, place=place, cure="put the file itself beside the task file")
+    return beside(document.path, written, place=document.at(key_of(document, part)))
 
 
 def key_of(document: Document, part: Part) -> str:
@@ -144,43 +140,19 @@ def assemble(texts: Mapping[Part, str], demos: tuple[Demo, ...], names: Sequence
     return Prompt(system=native.get("system"), user=native.get("user"), demos=demos), style
 
 
-def root_of(path: Path) -> Path:
-    """Return the folder that a task file's data must lie in: its own, or the project's for a file of a run."""
-    folder = Path(os.path.abspath(path)).parent  # links must stay visible
-    return Path(*folder.parts[: folder.parts.index(HOME)]) if HOME in folder.parts else folder
-
-
-def _data_path(document: Document) -> Path:
-    written, place = document.form.data, document.at("data")
-    if written is None:
-        raise BadInput("names no data", place=place, cure="write `data: rows.csv`, or pass --data")
-    path = document.path.parent / written
-    return _inside(root_of(document.path), path, place=place, cure="move it there, or pass it with --data")
-
-
-def _inside(root: Path, path: Path, *, place: str, cure: str) -> Path:
-    """Return `path`, of which nothing below `root` is a link."""
-    plain, top = Path(os.path.abspath(path)), Path(os.path.abspath(root))  # links must stay visible
-    if not plain.is_relative_to(top):
-        raise BadInput(f"{str(path)!r} lies outside of {str(root)!r}", place=place, cure=cure)
-    below = [plain, *plain.parents][: len(plain.relative_to(top).parts)]
-    if any(step.is_symlink() for step in below):
-        raise BadInput(f"{str(path)!r} is a link", place=place, cure=cure)
-    return Path(os.path.normpath(path))
-
-
-def _input_names(document: Document, columns: tuple[str, ...], data: Path) -> tuple[str, ...]:
+def _input_names(document: Document, rows: TaskRows) -> tuple[str, ...]:
     """Return the columns that may stand in the prompt."""
-    form = document.form
+    form, columns = document.form, rows.columns
+    data = " and ".join(map(str, rows.files.values()))
     for key, name in (("expected", form.expected), *(("inputs", name) for name in form.inputs or ())):
         if name not in columns:
-            problem = f"{key}: {str(data)!r} has no column {name!r}"
+            problem = f"{key}: {data!r} has no column {name!r}"
             raise BadInput(problem, place=document.at(key), cure=suggestion(name, columns))
     if form.expected in (form.inputs or ()):
         raise BadInput(f"the expected column {form.expected!r} is an input", place=document.at("inputs"))
     names = form.inputs or tuple(name for name in columns if name != form.expected)
     if not names:
-        raise BadInput("has no column but the expected one", place=str(data), cure="add the input as a column")
+        raise BadInput("has no column but the expected one", place=data, cure="add the input as a column")
     return names
 
 
@@ -234,17 +206,6 @@ def _metric(document: Document) -> tuple[str, dict[str, str | float]]:
     except BadInput as error:
         raise BadInput(error.problem, place=document.at("metric"), cure=error.cure) from error
     return name, options
-
-
-def _examples(rows: tuple[Row, ...], task: Task, expected: str) -> tuple[Example, ...]:
-    """Return the examples, each with an expected output that the metric can use."""
-    found = examples(rows, inputs=task.variables, expected=expected)
-    for row, example in zip(rows, found, strict=True):
-        try:
-            check_rows(task.metric, (example,))
-        except BadInput as error:
-            raise BadInput(error.problem, place=row.place, cure=error.cure) from error
-    return found
 
 
 def _constraints(document: Document, prompt: Prompt, style: template.Style, names: tuple[str, ...]) -> Constraints:

@@ -15,7 +15,7 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from socratune.memory.errors import BadInput
-from socratune.memory.records import Budget
+from socratune.memory.records import Budget, Side
 from socratune.tools.datasets import well_formed
 
 LARGEST_FILE = 1024 * 1024
@@ -31,6 +31,10 @@ def _not_yet(value: object) -> object:
     if isinstance(value, str) and value.startswith("python:"):
         raise ValueError("python: is not supported yet")
     return value
+
+
+def _data(value: object) -> object:
+    return {"train": value} if isinstance(value, str) else value
 
 
 def _metric(value: object) -> object:
@@ -84,6 +88,25 @@ class DemoForm(_Form):
     output: str
 
 
+class DataForm(_Form):
+    """The rows: one file, or one for each split that the user chose."""
+
+    train: str
+    dev: str | None = None
+    test: str | None = None
+
+    @property
+    def files(self) -> dict[Side, str]:
+        """The files by split, those that are named."""
+        named: dict[Side, str | None] = {"train": self.train, "dev": self.dev, "test": self.test}
+        return {side: file for side, file in named.items() if file is not None}
+
+    @property
+    def divided(self) -> bool:
+        """Whether the user chose a split; train alone is all rows there are."""
+        return len(self.files) > 1
+
+
 class TaskForm(_Form):
     """A task file."""
 
@@ -94,7 +117,7 @@ class TaskForm(_Form):
     user: str | None = None
     messages: tuple[MessageForm, ...] | None = None
     demos: tuple[DemoForm, ...] = ()
-    data: Annotated[str | None, BeforeValidator(_not_yet)] = None
+    data: Annotated[DataForm | None, BeforeValidator(_data)] = None
     inputs: tuple[str, ...] | None = Field(default=None, min_length=1)
     expected: str = "expected"
     metric: Annotated[dict[str, str | float] | None, BeforeValidator(_metric)] = None
@@ -240,6 +263,7 @@ def _complaint(
 
 _NESTED: Mapping[str, type[BaseModel]] = {
     "budget": BudgetForm,
+    "data": DataForm,
     "constraints": ConstraintsForm,
     "messages": MessageForm,
     "demos": DemoForm,

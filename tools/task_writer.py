@@ -16,6 +16,7 @@ from socratune.memory.errors import BadInput
 from socratune.memory.records import Demo, Prompt
 from socratune.tools import template
 from socratune.tools.datasets import well_formed
+from socratune.tools.folders import root_of
 from socratune.tools.task_files import (
     LoadedTask,
     assemble,
@@ -23,10 +24,10 @@ from socratune.tools.task_files import (
     file_of,
     key_of,
     optimizer_for,
-    root_of,
     texts_of,
 )
 from socratune.tools.task_form import Document, Part, parse_document, read_text
+from socratune.tools.task_rows import Files
 from socratune.tools.yaml_edits import dump, edited, key_edit, line_end, text_edit
 
 PROMPT_KEYS = ("prompt", "system", "user", "messages", "demos")
@@ -104,7 +105,7 @@ def _holds(
 def _keys(path: Path, original: LoadedTask) -> dict[str, object]:
     """Return the keys of a task file at `path`, the user's overrides among them."""
     task, written = original.task, original.source.document.written
-    keys: dict[str, object] = {"name": task.name, **written, "data": _data_from(path, original.source.data)}
+    keys: dict[str, object] = {"name": task.name, **written, "data": _data_from(path, original.source.files)}
     defaults = {"target": "", "optimizer": optimizer_for(task.target), "recipe": "auto"}
     chosen = {"target": task.target, "optimizer": task.optimizer, "recipe": task.recipe}
     return keys | {key: value for key, value in chosen.items() if key in written or value != defaults[key]}
@@ -120,10 +121,14 @@ def _locked(original: LoadedTask, style: template.Style) -> dict[str, object]:
     return {"constraints": {**most, "locked": locked}}
 
 
-def _data_from(path: Path, data: Path) -> str:
+def _data_from(path: Path, files: Files) -> object:
     """Return how a task file at `path` names the data: relative to itself where that is allowed."""
-    plain = Path(os.path.abspath(data))  # links must stay visible
-    return os.path.relpath(plain, path.parent) if plain.is_relative_to(root_of(path)) else str(plain)
+    named = {side: _relative(path, Path(os.path.abspath(file))) for side, file in files.items()}  # links stay visible
+    return named.get(None) or named
+
+
+def _relative(path: Path, file: Path) -> str:
+    return os.path.relpath(file, path.parent) if file.is_relative_to(root_of(path)) else str(file)
 
 
 def _prompt_keys(document: Document, texts: Mapping[Part, str], demos: Sequence[Demo]) -> dict[str, object]:

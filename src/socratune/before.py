@@ -65,7 +65,7 @@ def forewarning(loaded: LoadedTask, outlook: Outlook) -> RenderableType:
     grid.add_column(style="bold", no_wrap=True)
     models = f"{task.target} runs the prompt, {task.optimizer} improves it"
     lines = [
-        ("rows", f"{len(loaded.examples)} from {short(loaded.source.data)}: {_plan(splits, outlook.forecast)}"),
+        ("rows", f"{len(loaded.examples)} from {_files(loaded)}: {_plan(splits, outlook.forecast)}"),
         *(("note", note) for note in outlook.notes),
         ("proof", _proof(outlook.forecast)),
         ("use", _uses(outlook)),
@@ -75,6 +75,11 @@ def forewarning(loaded: LoadedTask, outlook: Outlook) -> RenderableType:
     for label, line in lines:
         grid.add_row(label, Text(plain(line)))
     return grid
+
+
+def _files(loaded: LoadedTask) -> str:
+    *others, last = map(short, loaded.source.files.values())
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def _plan(splits: Splits, outlook: Forecast) -> str:

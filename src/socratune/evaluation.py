@@ -127,7 +127,8 @@ def _tasks(saved: SavedOrder) -> dict[str, LoadedTask]:
         return {short(saved.file): mine}
     other = read_task(saved.against, saved.overrides)
     same = [[(row.id, row.expected) for row in task.examples] for task in (mine, other)]
-    if mine.source.data.resolve() != other.source.data.resolve() or same[0] != same[1]:
+    files = [{side: file.resolve() for side, file in task.source.files.items()} for task in (mine, other)]
+    if files[0] != files[1] or same[0] != same[1]:
         raise BadInput("the two tasks have different rows", place=str(saved.against), cure="give the same with --data")
     if (mine.task.metric, mine.task.metric_options) != (other.task.metric, other.task.metric_options):
         raise BadInput("the two tasks have different metrics", place=str(saved.against), cure="make them the same")
