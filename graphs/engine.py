@@ -62,10 +62,14 @@ class Order:
     @property
     def fingerprint(self) -> str:
         """What must be the same when a run is resumed."""
-        rows = [[row.id, dict(row.inputs), row.expected, *([row.side] if row.side else [])] for row in self.examples]
+        rows = [[row.id, dict(row.inputs), row.expected, *_rest(row)] for row in self.examples]
         same = asdict(self.settings)
         same.pop("concurrency")
         return digest([asdict(self.task), rows, same])
+
+
+def _rest(row: Example) -> list[str]:
+    return [part for part in (row.side, row.checks) if part]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -46,6 +46,8 @@ class Example:
     """Fingerprint of the inputs without case, spacing or punctuation; duplicates share it."""
     side: Side | None = None
     """The split that the user put it on; None leaves that to us."""
+    checks: str = ""
+    """The assertions of a row that makes its own, as JSON; `expected` then says them in words."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ from socratune.memory.records import Example, ExampleId, digest
 from socratune.tools.row_readers import LARGEST_FIELD, Row, bytes_of, rows_of, well_formed
 
 __all__ = [
+    "CHECKS",
     "LARGEST_FIELD",
     "Row",
     "columns",
@@ -26,6 +27,8 @@ __all__ = [
 ]
 
 MOST_ROWS = 100_000
+CHECKS = "__assert"
+"""A column for the assertions of a row, which no prompt can show."""
 
 # Brackets and signs stay: in a row of brackets or of sums they are the whole difference.
 _PROSE_MARKS = re.compile(r"[\s.,;:!?'\"`…‘’“”«»]+")  # noqa: RUF001  # the quotes of other languages
@@ -58,7 +61,7 @@ def columns(path: Path) -> tuple[str, ...]:
 
 def columns_of(rows: Sequence[Row]) -> tuple[str, ...]:
     """Return the names of the columns, in order of first use."""
-    return tuple(dict.fromkeys(name for row in rows for name in row.values))
+    return tuple(dict.fromkeys(name for row in rows for name in row.values if name != CHECKS))
 
 
 def examples(rows: Sequence[Row], *, inputs: Sequence[str], expected: str) -> tuple[Example, ...]:
@@ -88,7 +91,11 @@ def _example(row: Row, name: ExampleId, inputs: Sequence[str], expected: str) ->
         raise BadInput(f"column {expected!r} is empty", place=row.place, cure="write the answer or remove the row")
     values = {column: row.values[column] for column in inputs}
     return Example(
-        id=name, inputs=values, expected=row.values[expected], group=group_of([values[name] for name in sorted(values)])
+        id=name,
+        inputs=values,
+        expected=row.values[expected],
+        group=group_of([values[name] for name in sorted(values)]),
+        checks=row.values.get(CHECKS, ""),
     )
 
 

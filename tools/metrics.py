@@ -14,12 +14,15 @@ import string
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 
 from socratune.memory.errors import BadInput
 from socratune.memory.records import Example
+from socratune.tools.assertions import asserted, check_assertions
+from socratune.tools.patterns import LONGEST_SEARCHED, compiled
+from socratune.tools.scores import PASS, Metric, Score
 
-LONGEST_SEARCHED = 20_000  # characters of an output that a pattern from the data may search
+__all__ = ["METRICS", "PASS", "Metric", "Score", "check_rows", "metric_named"]
+
 QUOTES = " \t\r\n\"'`\u201c\u201d\u2018\u2019"
 
 _OPTIONS_HEAD = re.compile(r"(?im)^[ \t]{0,8}(?:answer )?(?:options|choices)[ \t]{0,3}:")
@@ -29,27 +32,12 @@ _MENTION = re.compile(r"(?<!\w)\(([A-Z])\)")
 _CUE = re.compile(r"(?i)\banswer(?:\s{1,3}is)?\b")
 _AFTER_CUE = re.compile(r"[\s:*_\"'`]{0,8}(?:(?i:option|choice)\s)?(?:[(\[]([A-Za-z])[)\]]|([A-Z])(?![\w'\u2019]))")
 _NUMBER = re.compile(r"((?<![\w)])[-+])?[$€£]?([0-9]+(?:,[0-9]{3})*(?:\.[0-9]+)?|\.[0-9]+)([eE][-+]?[0-9]{1,3})?")
-_NESTED_REPEAT = re.compile(r"\([^()]{0,200}(?<!\\)[*+][^()]{0,200}\)[*+{]")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Score:
-    """What a metric says of one output."""
-
-    reward: float
-    """In [0, 1]; 1 is a pass."""
-    feedback: str
-    """What was expected and what came instead; empty for a pass."""
-    parsed: bool = True
-    """False when no answer could be read out of the output; the reward is then 0."""
-
-
-Metric = Callable[[str, Example], Score]
-PASS = Score(reward=1.0, feedback="")
 
 
 def metric_named(name: str, options: Mapping[str, str | float]) -> Metric:
     """Return the metric of a task file. Raises `BadInput` for a name or an option that does not exist."""
+    if name == "assert" and not options:
+        return asserted
     if name not in METRICS:
         raise BadInput(f"unknown metric {name!r}", place="metric", cure=_nearest(name))
     measure = METRICS[name]
@@ -66,7 +54,9 @@ def metric_named(name: str, options: Mapping[str, str | float]) -> Metric:
 def check_rows(name: str, examples: Iterable[Example]) -> None:
     """Raise `BadInput`, naming the row, for an expected output that the metric cannot use."""
     for example in examples:
-        if name == "regex":
+        if name == "assert":
+            check_assertions(example)
+        elif name == "regex":
             _pattern(example)
         elif name == "contains" and not example.expected.strip():
             raise _unusable(example, "is empty, and so stands in every output", "write the text to look for")
@@ -213,13 +203,10 @@ def _words(text: str) -> Counter[str]:
 
 
 def _pattern(example: Example) -> re.Pattern[str]:
-    # A repeat inside a repeat can take longer than the universe has lasted, and nothing can interrupt it.
-    if _NESTED_REPEAT.search(example.expected):
-        raise _unusable(example, "repeats a group that repeats", "write it with one repeat")
     try:
-        return re.compile(example.expected)
-    except (re.error, OverflowError, RecursionError) as error:
-        raise _unusable(example, f"is not a pattern ({error})", "mend it, or choose another metric") from error
+        return compiled(example.expected)
+    except ValueError as error:
+        raise _unusable(example, str(error), "mend it, or choose another metric") from error
 
 
 def _last_number(text: str) -> float | None:

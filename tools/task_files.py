@@ -15,7 +15,9 @@ from socratune.memory.records import Budget, Constraints, Demo, Example, Prompt,
 from socratune.tools import template, tokens
 from socratune.tools.folders import FILE, beside
 from socratune.tools.metrics import metric_named
-from socratune.tools.task_form import Document, Part, budget_of, read_document, read_text, suggestion
+from socratune.tools.promptfoo.config import recognised
+from socratune.tools.promptfoo.document import read_config
+from socratune.tools.task_form import Document, Part, budget_of, parse_document, read_text, suggestion
 from socratune.tools.task_rows import Files, TaskRows, examples_in, files_of, read_files
 
 DEFAULT_BUDGET = Budget(rollouts=600)
@@ -62,10 +64,10 @@ class LoadedTask:
 
 def load_task(path: Path, *, overrides: Overrides = AS_WRITTEN) -> LoadedTask:
     """Read a task file and its rows. Raises `BadInput` before anything is called."""
-    document = read_document(path)
+    document = _document(path, overrides)
     form = document.form
     files: Files = {None: overrides.data} if overrides.data else files_of(document)
-    rows = read_files(files, limit=overrides.limit or form.limit)
+    rows = read_files(document, files, limit=overrides.limit or form.limit)
     names = _input_names(document, rows)
     prompt, style = assemble(texts_of(document), demos_of(document), names)
     variables = _variables(document, prompt, names)
@@ -77,8 +79,15 @@ def load_task(path: Path, *, overrides: Overrides = AS_WRITTEN) -> LoadedTask:
         examples=examples,
         style=style,
         source=Source(document=document, files=files, names=names),
-        notes=(*_notes(document, task, style), *doubts),
+        notes=(*document.notes, *_notes(document, task, style), *doubts),
     )
+
+
+def _document(path: Path, overrides: Overrides) -> Document:
+    text = read_text(path)
+    if recognised(text):
+        return read_config(text, path, target=overrides.target)
+    return parse_document(text, path)
 
 
 def parse_budget(text: str) -> Budget:

@@ -167,6 +167,10 @@ class Document:
     written: Mapping[str, object]
     """The keys as they were written, in their order."""
     lines: Mapping[str, int]
+    promptfoo: bool = False
+    """Whether it is a Promptfoo configuration, put into our words."""
+    notes: tuple[str, ...] = ()
+    """What was read and does not matter here, one sentence each."""
 
     def at(self, key: str) -> str:
         """Return the place of a key, for messages."""
@@ -183,7 +187,7 @@ def parse_document(text: str, path: Path) -> Document:
     try:
         node, written = yaml.compose(text, Loader=yaml.SafeLoader), _Loader(text).get_single_data()
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise _syntax_error(error, text, path) from error
+        raise syntax_error(error, text, path) from error
     if not isinstance(node, yaml.MappingNode) or not isinstance(written, dict):
         raise BadInput("a task file holds `key: value` lines", place=f"{path}:1", cure="see `socratune init`")
     lines = _lines(node, path)
@@ -234,7 +238,8 @@ def _lines(node: yaml.MappingNode, path: Path) -> dict[str, int]:
     return lines
 
 
-def _syntax_error(error: Exception, text: str, path: Path) -> BadInput:
+def syntax_error(error: Exception, text: str, path: Path) -> BadInput:
+    """Say in one line what is wrong with a YAML text."""
     mark = getattr(error, "problem_mark", None)
     offset = getattr(error, "position", 0)
     line = mark.line + 1 if mark else text.count("\n", 0, offset) + 1

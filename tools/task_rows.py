@@ -11,6 +11,7 @@ from socratune.memory.records import Example, ExampleId, Side, Task
 from socratune.tools.datasets import Row, columns_of, examples, read_rows
 from socratune.tools.folders import inside, root_of
 from socratune.tools.metrics import check_rows
+from socratune.tools.promptfoo.cases import read_cases
 from socratune.tools.task_form import Document
 
 Files = Mapping[Side | None, Path]
@@ -42,9 +43,15 @@ def files_of(document: Document) -> dict[Side | None, Path]:
     }
 
 
-def read_files(files: Files, *, limit: int | None) -> TaskRows:
-    """Read the first `limit` rows of each file, or all."""
-    return TaskRows(files=files, rows={side: read_rows(path, limit=limit) for side, path in files.items()})
+def read_files(document: Document, files: Files, *, limit: int | None = None) -> TaskRows:
+    """Read the first `limit` rows of each file, or all. Rows that make assertions of their own are Promptfoo tests."""
+
+    def read(path: Path) -> tuple[Row, ...]:
+        if (document.form.metric or {}).get("name") != "assert":
+            return read_rows(path, limit=limit)
+        return read_cases(path, config=document.path if document.promptfoo else None, limit=limit)
+
+    return TaskRows(files=files, rows={side: read(path) for side, path in files.items()})
 
 
 def examples_in(found: TaskRows, task: Task, expected: str) -> tuple[tuple[Example, ...], tuple[str, ...]]:

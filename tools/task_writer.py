@@ -15,8 +15,9 @@ from pathlib import Path
 from socratune.memory.errors import BadInput
 from socratune.memory.records import Demo, Prompt
 from socratune.tools import template
-from socratune.tools.datasets import well_formed
 from socratune.tools.folders import root_of
+from socratune.tools.promptfoo.config import parse
+from socratune.tools.promptfoo.prompts import WrittenPrompt, parts_of, rewritten, written_prompt
 from socratune.tools.task_files import (
     LoadedTask,
     assemble,
@@ -28,7 +29,7 @@ from socratune.tools.task_files import (
 )
 from socratune.tools.task_form import Document, Part, parse_document, read_text
 from socratune.tools.task_rows import Files
-from socratune.tools.yaml_edits import dump, edited, key_edit, line_end, text_edit
+from socratune.tools.yaml_edits import dump, edited, key_edit, like, text_edit
 
 PROMPT_KEYS = ("prompt", "system", "user", "messages", "demos")
 
@@ -55,6 +56,8 @@ def apply(original: LoadedTask, prompt: Prompt) -> Path:
     Raises `BadInput`, and leaves every file as it was, when that cannot be done or the prompt there is another by now.
     """
     path = original.source.document.path
+    if original.source.document.promptfoo:
+        return _apply_to_promptfoo(original, prompt)
     before = read_text(path)
     document = parse_document(before, path)
     if not _holds(document, original.task.prompt, original):
@@ -76,6 +79,31 @@ def apply(original: LoadedTask, prompt: Prompt) -> Path:
         raise _refusal(path)
     _replace_files(files | ({path: after} if after != before else {}))
     return next(iter(files), path)
+
+
+def _apply_to_promptfoo(original: LoadedTask, prompt: Prompt) -> Path:
+    path, names = original.source.document.path, original.source.names
+
+    def written(read: Callable[[Path], str]) -> WrittenPrompt:
+        return written_prompt(parse(read(path), path).within("prompts"), read=read)
+
+    def holds(found: WrittenPrompt, wanted: Prompt) -> bool:
+        return assemble(parts_of(found), (), names)[0] == wanted
+
+    now = written(read_text)
+    if not holds(now, original.task.prompt):
+        raise BadInput(
+            "the prompt has changed since it was read", place=str(now.at.place), cure="copy the new one by hand"
+        )
+    style, texts = _in_style(prompt, original)
+    try:
+        files = rewritten(now, texts, names, before=read_text)
+    except LookupError as error:
+        raise _refusal(path) from error
+    if style not in ("native", "jinja") or not holds(written(lambda file: files.get(file) or read_text(file)), prompt):
+        raise _refusal(path)
+    _replace_files(files)
+    return next(iter(files))
 
 
 def _in_style(prompt: Prompt, original: LoadedTask) -> tuple[template.Style, dict[Part, str]]:
@@ -171,15 +199,8 @@ def _sorted_out(document: Document, texts: Mapping[Part, str]) -> tuple[dict[Pat
         if file is None:
             inline[part] = text
         else:
-            files[file] = _like(read_text(file), text)
+            files[file] = like(read_text(file), text)
     return files, inline
-
-
-def _like(before: str, text: str) -> str:
-    """Return `text` with the byte order mark, line ends and final line break of the file it replaces."""
-    mark = "\ufeff" if before.startswith("\ufeff") else ""
-    final = "\n" if before.endswith("\n") or text.endswith("\n") else ""
-    return mark + well_formed(text + final).replace("\n", line_end(before))
 
 
 def _others(document: Document) -> dict[str, object]:

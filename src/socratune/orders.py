@@ -22,6 +22,7 @@ from socratune.tools.datasets import Row, columns_of, examples, read_rows, well_
 from socratune.tools.metrics import check_rows, metric_named
 from socratune.tools.models import LanguageModel, check_model, world_name
 from socratune.tools.task_files import AS_WRITTEN, LoadedTask, Overrides, load_task
+from socratune.tools.task_rows import examples_in, read_files
 
 Rows = Sequence[Mapping[str, str]]
 Models = Mapping[Role, LanguageModel]
@@ -140,6 +141,5 @@ def _expected(columns: Sequence[str], variables: Sequence[str], place: str) -> s
 
 def examples_of(path: Path, loaded: LoadedTask) -> tuple[Example, ...]:
     """Return the rows of another file as examples of a task."""
-    found = examples(read_rows(path), inputs=loaded.task.variables, expected=loaded.source.document.form.expected)
-    check_rows(loaded.task.metric, found)
-    return found
+    document = loaded.source.document
+    return examples_in(read_files(document, {None: path}), loaded.task, document.form.expected)[0]

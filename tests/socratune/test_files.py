@@ -24,3 +24,39 @@ def test_a_run_keeps_the_split_that_its_user_chose_and_so_does_its_best_prompt(
     assert scored.json["comparison"]["difference"] > 0
     assert command("apply", "last", "--yes").code == 0
     assert command("resume", "last", "--json").json["status"] == "improved"
+
+
+PROMPTFOO = """\
+# The desk's own notes stay where they are.
+prompts:
+  - |
+    Which queue should handle this ticket: account, billing, complaints, retention, returns, sales, security,
+    shipping or technical? Answer like {"queue": 1}
+
+    {{ ticket }}
+providers: [openai:gpt-4.1-mini, openai:gpt-4.1]
+tests: file://tests.csv  # by hand
+"""
+MODELS = ("--target", "sim:ticket-routing", "--optimizer", "sim:ticket-routing:strong")
+
+
+def test_a_promptfoo_configuration_is_improved_and_gets_its_new_prompt(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "tests.csv").write_text(tickets(0, 150).replace("queue", "__expected", 1))
+    config = tmp_path / "promptfooconfig.yaml"
+    config.write_text(PROMPTFOO)
+    refused = command("optimize", config.name)
+    assert (refused.code, refused.err) == (
+        2,
+        "promptfooconfig.yaml:8: 2 providers: 'openai:gpt-4.1-mini', 'openai:gpt-4.1'; name one with --target\n",
+    )
+    ran = command("optimize", config.name, *MODELS, "--json", "--quiet")
+    assert (ran.code, ran.json["status"]) == (0, "improved")
+    assert command("apply", "last", "--yes").code == 0
+    head, tail = PROMPTFOO.split("\n\n")
+    now = config.read_text()
+    assert now.startswith(head)
+    assert now.endswith(tail)
+    assert "goes to retention" in now
+    (best,) = (tmp_path / ".socratune" / "runs").glob("*/best.yaml")
+    against = command("eval", best, "--against", config.name, *MODELS, "--json", "--quiet")
+    assert against.json["comparison"]["difference"] == 0
