@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from .conftest import TASK, Command, tickets
+from .conftest import TASK, Command, Finished, tickets
 
 
 def test_a_run_keeps_the_split_that_its_user_chose_and_so_does_its_best_prompt(
@@ -60,3 +60,20 @@ def test_a_promptfoo_configuration_is_improved_and_gets_its_new_prompt(command: 
     (best,) = (tmp_path / ".socratune" / "runs").glob("*/best.yaml")
     against = command("eval", best, "--against", config.name, *MODELS, "--json", "--quiet")
     assert against.json["comparison"]["difference"] == 0
+
+
+def test_an_exported_configuration_scores_as_the_prompt_of_its_run(
+    command: Command, finished: Finished, tmp_path: Path
+) -> None:
+    home = ("--home", finished.home)
+    ran = command("export", finished.id, "--to", "promptfoo", "--out", "promptfooconfig.yaml", *home)
+    assert ran.code == 0
+    assert "not kept: equals minds case" in ran.err
+    again = command("export", finished.id, "--to", "promptfoo", "--out", "promptfooconfig.yaml", *home)
+    assert (again.code, again.err) == (2, "promptfooconfig.yaml: exists already; pass --out with another name\n")
+    mine = command("eval", finished.folder / "best.yaml", "--json", "--quiet").json["scores"]
+    theirs = command("eval", "promptfooconfig.yaml", *MODELS, "--json", "--quiet").json["scores"]
+    assert [each["mean"] for each in mine.values()] == [each["mean"] for each in theirs.values()]
+    shown = command("export", finished.id, "--to", "text", *home).out
+    assert "goes to retention" in shown
+    assert "{{ticket}}" in shown

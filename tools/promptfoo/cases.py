@@ -16,7 +16,7 @@ from socratune.tools.datasets import CHECKS, MOST_ROWS, Row, read_rows
 from socratune.tools.folders import FILE, inside, root_of
 from socratune.tools.promptfoo.config import Value, parse
 from socratune.tools.promptfoo.expectations import expectation
-from socratune.tools.promptfoo.nunjucks import filled, variables
+from socratune.tools.promptfoo.nunjucks import filled
 from socratune.tools.task_form import read_text
 
 EXPECTED = "__expected"
@@ -144,9 +144,6 @@ def _row(test: Value, default: Defaults) -> Row:
     """Return the row of a test."""
     whole = _defaults(test, "a test", default)
     values = {name: _variable(name, value) for name, value in whole.vars.items()}
-    for name, value in whole.vars.items():
-        if set(variables(values[name])) & values.keys():
-            raise value.refused(f"the variable {name!r} names another one", "write out what it should say")
     if not whole.asserts:
         raise test.refused("the test asserts nothing, so every answer passes", "add an `assert`, or remove the test")
     if len(whole.asserts) > MOST_ASSERTIONS:
@@ -165,7 +162,8 @@ def _variable(name: str, value: Value) -> str:
         raise value.refused(f"the variable {name!r} is a list of cases", "write one test for each")
     text = value.text(f"the variable {name!r}")
     if not text.startswith(FILE):
-        return text
+        # Promptfoo fills in what a variable names, too; here it stands for itself.
+        return filled(text, {}, value)
     relative = text.removeprefix(FILE)
     if Path(relative).suffix not in (".txt", ".md"):
         raise value.refused(f"the variable {name!r} comes from {text!r}", "only .txt and .md files are read")

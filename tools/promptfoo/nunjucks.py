@@ -39,11 +39,22 @@ def protected(text: str, names: Sequence[str]) -> str:
 
 def filled(text: str, values: Mapping[str, str], value: Value) -> str:
     """Return a text with its variables filled in. Raises `BadInput` for one that the row does not have."""
-    text = opened(text, value)
-    for name in _VARIABLE.findall(text):
-        if name not in values:
-            raise value.refused(f"{{{{{name}}}}} is no variable of this test", f"it has {', '.join(values) or 'none'}")
-    return _VARIABLE.sub(lambda found: values[found[1]], text)
+    pieces = _RAW.split(text)
+    for piece in pieces[::2]:
+        _refuse_code(piece, value)
+        for name in _VARIABLE.findall(piece):
+            if name not in values:
+                cure = f"it has {', '.join(values) or 'none'}"
+                raise value.refused(f"{{{{{name}}}}} is no variable of this test", cure)
+    return "".join(
+        piece if index % 2 else _VARIABLE.sub(lambda found: values[found[1]], piece)
+        for index, piece in enumerate(pieces)
+    )
+
+
+def is_name(text: str) -> bool:
+    """Whether a variable may be called so."""
+    return _NAME.fullmatch(text) is not None and text == text.strip()
 
 
 def variables(text: str) -> tuple[str, ...]:
