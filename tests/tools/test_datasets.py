@@ -4,6 +4,7 @@ import csv
 import hashlib
 import io
 import json
+import sys
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -260,3 +261,11 @@ def test_a_parquet_cell_without_text_is_named_with_its_row(tmp_path: Path) -> No
     assert said == ": row 1: column 'ticket' holds bytes; write it as text"
     assert "row 2: column 'queue' is empty" in complaint(parquet_file(tmp_path, ticket=["a", "b"], queue=["a", None]))
     assert "out of range" in complaint(parquet_file(tmp_path, ticket=[float("nan")], queue=["a"])).lower()
+
+
+def test_a_parquet_file_without_the_package_names_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = parquet_file(tmp_path, ticket=["a"], queue=["b"])
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    assert complaint(path).startswith(": parquet files need the package pyarrow; pip install 'socratune[parquet]'")

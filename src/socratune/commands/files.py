@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -101,11 +102,14 @@ def export(run: RunName, to: Form, manner: Manner, out: ExportFile = None) -> No
     read_result(folder)
     loaded = load_task(folder.best)
     exported = FORMS[to](loaded.task, loaded.task.prompt, loaded.examples)
-    if out is None:
-        typer.echo(exported.text, nl=False)
-    else:
+    if out is not None:
         out.write_text(exported.text, encoding="utf-8")
         typer.echo(f"Wrote {out}", err=True)
+    if manner.json:
+        record = {"schema_version": 1, "run": folder.id, "to": to, "text": exported.text, "not_kept": exported.lost}
+        typer.echo(json.dumps(record))
+    elif out is None:
+        typer.echo(exported.text, nl=False)
     for line in exported.lost:
         typer.echo(f"not kept: {plain(line)}", err=True)
 
