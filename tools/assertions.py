@@ -17,7 +17,7 @@ from pydantic import JsonValue, TypeAdapter, ValidationError
 from socratune.memory.errors import BadInput
 from socratune.memory.records import Example
 from socratune.tools.patterns import LONGEST_SEARCHED, compiled
-from socratune.tools.scores import Score
+from socratune.tools.scores import PASS, Score
 
 RUBRIC = "llm-rubric"
 PLAIN = frozenset({"equals", "contains", "icontains", "starts-with"})
@@ -34,6 +34,7 @@ class Assertion:
     """A kind, `not-` before it when it is negated."""
     value: JsonValue = None
     weight: float = 1
+    """At least 0; one without weight is of no account."""
     threshold: float | None = None
     """Of a rubric: the score in [0, 1] from which on it counts as met."""
 
@@ -87,6 +88,8 @@ def checks_of(example: Example) -> Checks:
         found = _CHECKS.validate_json(example.checks)
     except ValidationError as error:
         raise BadInput("its assertions cannot be read", place=place, cure="take them from a Promptfoo file") from error
+    if not any(each.weight > 0 for each in found.assertions):
+        raise BadInput("all its assertions have the weight 0", place=place, cure="give one of them a weight")
     for each in found.assertions:
         if problem := fault(each):
             raise BadInput(f"{each.type}: {problem}", place=place, cure="mend it in the Promptfoo file")
@@ -140,15 +143,22 @@ def measured(assertion: Assertion, output: str) -> float:
 
 
 def weighed(output: str, checks: Checks, scores: Sequence[float]) -> Score:
-    """Return the weighted mean of the assertions' scores in [0, 1], or 1 when it reaches the row's threshold."""
-    pairs = list(zip(checks.assertions, scores, strict=True))
-    total = math.fsum(each.weight for each, _ in pairs)
-    mean = math.fsum(each.weight * score for each, score in pairs) / total if total else 0.0
-    missed = [each.said for each, score in pairs if score < (1 if each.threshold is None else each.threshold)]
-    if not missed or (checks.threshold is not None and mean >= checks.threshold):
-        # A rubric that is met at its threshold counts with its own score, as in Promptfoo.
-        return Score(reward=mean if checks.threshold is None else 1.0, feedback="")
-    return Score(reward=min(1.0, mean), feedback=f"{'; '.join(missed[:8])}; got {_shown(output.strip())}")
+    """Return 1 when Promptfoo would pass the row, else the weighted mean of the assertions' scores in [0, 1].
+
+    A row passes when it reaches its threshold or, without one, when every assertion that has a weight is met.
+    """
+    pairs = [(each, score) for each, score in zip(checks.assertions, scores, strict=True) if each.weight]
+    mean = math.fsum(each.weight * score for each, score in pairs) / math.fsum(each.weight for each, _ in pairs)
+    missed = [each.said for each, score in pairs if not _met(each, score)]
+    if not missed if checks.threshold is None else mean >= checks.threshold:
+        return PASS
+    return Score(reward=mean, feedback=f"{'; '.join(missed[:8])}; got {_shown(output.strip())}")
+
+
+def _met(assertion: Assertion, score: float) -> bool:
+    unturned = 1 - score if assertion.negated else score
+    reached = unturned >= (1 if assertion.threshold is None else assertion.threshold)
+    return reached != assertion.negated
 
 
 def _equals(output: str, value: Any) -> bool:

@@ -7,7 +7,7 @@ from pydantic import JsonValue
 
 from socratune.memory.errors import BadInput
 from socratune.memory.records import Example, ExampleId
-from socratune.tools.assertions import HOLDS, Assertion, Checks, asserted, check_assertions, measured
+from socratune.tools.assertions import HOLDS, Assertion, Checks, asserted, check_assertions, measured, weighed
 
 
 def row(*assertions: Assertion, threshold: float | None = None) -> Example:
@@ -52,6 +52,26 @@ def test_the_reward_is_the_weighted_mean_and_the_feedback_says_what_is_missed() 
 def test_a_row_that_reaches_its_threshold_is_passed() -> None:
     assert asserted("only y", row(SAYS_X, SAYS_Y, threshold=0.75)).reward == 1
     assert asserted("x alone", row(SAYS_X, SAYS_Y, threshold=0.75)).reward == 0.25
+
+
+def test_an_assertion_without_weight_is_of_no_account() -> None:
+    assert asserted("y", row(Assertion(type="contains", value="x", weight=0), SAYS_Y)).reward == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "threshold", "grade", "reward"),
+    [
+        ("llm-rubric", None, 0.9, 0.9),
+        ("llm-rubric", 0.5, 0.9, 1),
+        ("llm-rubric", 0.5, 0.4, 0.4),
+        ("not-llm-rubric", 0.5, 0.4, 1),
+        ("not-llm-rubric", 0.5, 0.75, 0.25),
+    ],
+)
+def test_a_rubric_is_met_at_its_threshold(kind: str, threshold: float | None, grade: float, reward: float) -> None:
+    checks = Checks(assertions=(Assertion(type=kind, value="polite", threshold=threshold),))
+    score = grade if kind == "llm-rubric" else 1 - grade
+    assert weighed("a", checks, [score]).reward == reward
 
 
 def test_agents_are_told_the_one_right_answer_or_the_assertions_in_words() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
@@ -26,6 +27,7 @@ YAML = (".yaml", ".yml")
 _TEST = ("vars", "assert", "threshold", "description", "metadata")
 _ASSERTION = ("type", "value", "weight", "threshold", "metric")
 _CODE = "code is not run from a Promptfoo file; in a task file of your own write `metric: python:file.py:get_assert`"
+_PART = re.compile(r'\s*"([^"]+)"\s*(?=,|\Z)|([^,]+)')
 _INERT = ("__description", "__metric")
 _FIND = "put it beside the configuration, or pass it with --data"
 
@@ -83,7 +85,9 @@ def _tests(path: Path, default: Defaults) -> Iterator[tuple[Value, Defaults]]:
             yield _test_of(row, path), default
         return
     content = parse(read_text(path), path)
-    if isinstance(content.data, dict) and "tests" in content.data:
+    if isinstance(content.data, dict):
+        if "tests" not in content.data:
+            raise content.refused("there are no `tests`", "add some, or pass them with --data")
         default, content = defaults(content), content.within("tests")
     for test in _listed(content):
         if isinstance(test.data, str):
@@ -195,8 +199,7 @@ def _asserted(value: Value, kind: str, row: Mapping[str, str]) -> JsonValue:
     """Return the value of an assertion, with the test's variables filled in."""
     data: JsonValue = value.data  # type: ignore[assignment]  # what YAML and JSON can say, tried on the next lines
     if kind.removeprefix("not-") in LISTS:
-        words = data.split(",") if isinstance(data, str) else None
-        texts = [word.strip() for word in words] if words else [each.text("value") for each in value.items("value")]
+        texts = _divided(data) if isinstance(data, str) else [each.text("value") for each in value.items("value")]
         return [filled(text, row, value) for text in texts]
     if isinstance(data, dict | list):
         return _plain_json(value)
@@ -206,6 +209,11 @@ def _asserted(value: Value, kind: str, row: Mapping[str, str]) -> JsonValue:
     if text.startswith(FILE):
         raise value.refused(f"values from {text!r} are not supported", "write the value itself")
     return filled(text, row, value)
+
+
+def _divided(text: str) -> list[str]:
+    """Return what stands between the commas of a text."""
+    return [quoted or plain.strip() for quoted, plain in _PART.findall(text) if quoted or plain.strip()]
 
 
 def _plain_json(value: Value) -> JsonValue:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 
-from socratune.tools.assertions import LISTS
 from socratune.tools.promptfoo.config import Value
 
 # The names that Promptfoo knows: a cell that begins with one is no answer, but something we cannot do.
@@ -31,10 +30,8 @@ def expectation(text: str, value: Value) -> dict[str, object]:
     found = _SHORT.fullmatch(text)
     if found is None:
         return {"type": "equals", "value": text}
-    kind, given = found[2], found[3]
-    assertion: dict[str, object] = {"type": f"{found[1] or ''}{kind}"}
+    given = found[3]
+    assertion: dict[str, object] = {"type": f"{found[1] or ''}{found[2]}"}
     if given is None:
         return assertion
-    if kind in LISTS:
-        return assertion | {"value": [part.strip() for part in given.split(",")]}
     return assertion | {"value": given.strip()}

@@ -103,6 +103,12 @@ def test_what_holds_for_all_tests_is_merged_into_each(tmp_path: Path) -> None:
     assert rewards(found, "about Where is it", "") == [0.25, 1]
 
 
+def test_a_list_may_be_written_with_commas(tmp_path: Path) -> None:
+    text = PROMPT + """tests: [{vars: {ticket: a}, assert: [{type: contains-all, value: 'a, "b, c" ,d'}]}]"""
+    assert rewards(loaded(tmp_path, text), "dab, c") == [1]
+    assert rewards(loaded(tmp_path, text), "dabc") == [0]
+
+
 def test_plain_values_are_texts_as_promptfoo_reads_them(tmp_path: Path) -> None:
     tests = "tests: [{vars: {ticket: 12:30, b: yes, c: 1.0, d: true}, assert: [{type: equals, value: 010}]}]\n"
     (row,) = loaded(tmp_path, "prompts: ['{{ticket}} {{b}} {{c}} {{d}}']\n" + tests).examples
@@ -164,6 +170,7 @@ def asks(assertion: str) -> str:
         (PROMPT + "tests: [{vars: {ticket: [a, b]}}]\n", ":2: the variable 'ticket' is a list of cases"),
         (PROMPT + "tests: [{vars: {ticket: file://a.js}}]\n", ":2: the variable 'ticket' comes from 'file://a.js'"),
         (PROMPT + "tests: [{vars: {ticket: a}}]\n", ":2: the test asserts nothing, so every answer passes"),
+        (PROMPT + "providers: [openai:a]\n", ":1: there are no `tests`; add some, or pass them with --data"),
         (PROMPT + "tests: file://tests.js\n", ":2: tests from 'file://tests.js' are not supported"),
         (PROMPT + "tests: ../tests.csv\n", ":2: 'FOLDER/../tests.csv' lies outside of 'FOLDER'"),
         (asks("{type: python, value: 'True'}"), ":5: the assertion 'python' is not supported; code is not run from a"),
