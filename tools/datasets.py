@@ -100,7 +100,7 @@ def _example(row: Row, name: ExampleId, inputs: Sequence[str], expected: str) ->
 
 
 def _listing(names: Mapping[str, str]) -> str:
-    return ", ".join(map(repr, names)) or "no columns"
+    return ", ".join(repr(name) for name in names if name != CHECKS) or "no columns"
 
 
 def _check_sizes(row: Row) -> None:

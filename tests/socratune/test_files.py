@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
+import pytest
 import yaml
+
+from socratune.tools.promptfoo.export import as_promptfoo
+from socratune.tools.task_files import Overrides, load_task
 
 from .conftest import TASK, Command, Finished, tickets
 
@@ -77,3 +82,46 @@ def test_an_exported_configuration_scores_as_the_prompt_of_its_run(
     shown = command("export", finished.id, "--to", "text", *home).out
     assert "goes to retention" in shown
     assert "{{ticket}}" in shown
+
+
+ASKS = "Which queue: billing, shipping or returns? Answer with the queue name only, in lower case."
+ONE = f"prompts: ['{ASKS} {{{{ticket}}}}']\n"
+CHAT = json.dumps([{"role": "system", "content": ASKS}, {"role": "user", "content": "{{ticket}}"}])
+BILLED = "I was charged twice for order A-3301."
+MOVED = "My parcel has not moved for a week."
+SHAPES = {
+    "inline tests": ONE + f"tests:\n- vars: {{ticket: {BILLED}}}\n  assert: [{{type: equals, value: billing}}]\n",
+    "csv": ONE + "tests: file://tests.csv\n",
+    "jsonl": ONE + "tests: [file://tests.jsonl]\n",
+    "prompt file": "prompts: file://prompt.txt\ntests: file://tests.csv\n",
+    "chat file": "prompts: [file://chat.json]\ntests: file://tests.csv\n",
+    "chat inline": f"prompts:\n- |\n  {CHAT}\ntests: file://tests.csv\n",
+    "icontains": ONE + f"tests: [{{vars: {{ticket: '{BILLED}'}}, assert: [{{type: icontains, value: BILLING}}]}}]\n",
+    "several": ONE
+    + f"tests:\n- vars: {{ticket: {MOVED}}}\n  threshold: 0.6\n  assert:\n"
+    + "  - {type: equals, value: shipping, weight: 2}\n  - {type: regex, value: '^s'}\n  - {type: is-json}\n",
+    "defaults": ONE
+    + "defaultTest: &all {vars: {tone: kind}, assert: [{type: starts-with, value: b}]}\n"
+    + f"tests: [{{vars: {{ticket: '{BILLED}'}}}}, {{<<: *all, vars: {{ticket: '{BILLED}'}}}}]\n",
+    "lists": ONE
+    + f"tests:\n- vars: {{ticket: '{BILLED}'}}\n  assert: [{{type: contains-any, value: [billing, '{{{{ticket}}}}']}}]\n",
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_configuration_of_each_shape_is_scored_and_its_export_scores_the_same(
+    shape: str, command: Command, tmp_path: Path
+) -> None:
+    (tmp_path / "tests.csv").write_text(f"ticket,__expected\n{BILLED},billing\n{MOVED},contains:shipping\n")
+    asserts = [{"type": "equals", "value": "billing"}]
+    (tmp_path / "tests.jsonl").write_text(json.dumps({"vars": {"ticket": BILLED}, "assert": asserts}))
+    (tmp_path / "prompt.txt").write_text(ASKS + "\n\n{{ ticket }}\n")
+    (tmp_path / "chat.json").write_text(CHAT)
+    (tmp_path / "c.yaml").write_text(SHAPES[shape])
+    mine = command("eval", "c.yaml", "--target", "sim:ticket-routing", "--json").json["scores"]["c.yaml"]
+    loaded = load_task(tmp_path / "c.yaml", overrides=Overrides(target="sim:ticket-routing"))
+    (tmp_path / "e.yaml").write_text(as_promptfoo(loaded.task, loaded.task.prompt, loaded.examples).text)
+    theirs = command("eval", "e.yaml", "--target", "sim:ticket-routing", "--json").json["scores"]["e.yaml"]
+    # The simulated model answers with what agents are told to expect, which for several assertions is a sentence.
+    assert (mine["rows"], mine["mean"]) == (len(loaded.examples), 0.25 if shape == "several" else 1)
+    assert theirs == mine

@@ -44,7 +44,7 @@ def filled(text: str, values: Mapping[str, str], value: Value) -> str:
         _refuse_code(piece, value)
         for name in _VARIABLE.findall(piece):
             if name not in values:
-                cure = f"it has {', '.join(values) or 'none'}"
+                cure = f"it has {', '.join(values)}" if values else "write out what it should say"
                 raise value.refused(f"{{{{{name}}}}} is no variable of this test", cure)
     return "".join(
         piece if index % 2 else _VARIABLE.sub(lambda found: values[found[1]], piece)

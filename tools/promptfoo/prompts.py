@@ -51,7 +51,7 @@ def written_prompt(prompts: Value, *, read: Callable[[Path], str]) -> WrittenPro
     if isinstance(prompts.data, list):
         found = prompts.items("prompts")
         if len(found) != 1:
-            named = ", ".join(_name(each) for each in found)
+            named = ", ".join(_name(each) for each in found) or "none"
             raise prompts.refused(f"{len(found)} prompts: {named}", "leave the one that is to be improved")
         value, steps = found[0], (*steps, 0)
     if isinstance(value.data, dict):
