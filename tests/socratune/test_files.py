@@ -104,7 +104,8 @@ SHAPES = {
     + "defaultTest: &all {vars: {tone: kind}, assert: [{type: starts-with, value: b}]}\n"
     + f"tests: [{{vars: {{ticket: '{BILLED}'}}}}, {{<<: *all, vars: {{ticket: '{BILLED}'}}}}]\n",
     "lists": ONE
-    + f"tests:\n- vars: {{ticket: '{BILLED}'}}\n  assert: [{{type: contains-any, value: [billing, '{{{{ticket}}}}']}}]\n",
+    + f"tests:\n- vars: {{ticket: '{BILLED}'}}\n  assert: [{{type: contains-any, value: [billing, '{{{{ticket}}}}']}}]"
+    + "\n",
 }
 
 

@@ -28,6 +28,7 @@ _TEST = ("vars", "assert", "threshold", "description", "metadata")
 _ASSERTION = ("type", "value", "weight", "threshold", "metric")
 _CODE = "code is not run from a Promptfoo file; in a task file of your own write `metric: python:file.py:get_assert`"
 _PART = re.compile(r'\s*"([^"]+)"\s*(?=,|\Z)|([^,]+)')
+_EXPECTED = re.compile(rf"{EXPECTED}\d*")
 _INERT = ("__description", "__metric")
 _FIND = "put it beside the configuration, or pass it with --data"
 
@@ -78,8 +79,8 @@ def _defaults(test: Value, what: str, default: Defaults) -> Defaults:
     )
 
 
-def _tests(path: Path, default: Defaults) -> Iterator[tuple[Value, Defaults]]:
-    """Yield the tests of a file, with what holds for all of them."""
+def _tests(path: Path, default: Defaults, *, named: bool = False) -> Iterator[tuple[Value, Defaults]]:
+    """Yield the tests of a file, with what holds for all of them; one that is named by another names no further one."""
     if path.suffix.lower() not in YAML:
         for row in read_rows(path):
             yield _test_of(row, path), default
@@ -90,11 +91,15 @@ def _tests(path: Path, default: Defaults) -> Iterator[tuple[Value, Defaults]]:
             raise content.refused("there are no `tests`", "add some, or pass them with --data")
         default, content = defaults(content), content.within("tests")
     for test in _listed(content):
-        if isinstance(test.data, str):
-            for file in _named(test, path):
-                yield from _tests(file, default)
-        else:
+        if not isinstance(test.data, str):
             yield test, default
+            continue
+        if named:
+            raise test.refused(
+                "a file of tests that names another file is not supported", "name it in the configuration"
+            )
+        for file in _named(test, path):
+            yield from _tests(file, default, named=True)
 
 
 def _listed(tests: Value) -> list[Value]:
@@ -116,27 +121,22 @@ def _named(value: Value, path: Path) -> list[Path]:
 
 
 def _test_of(row: Row, path: Path) -> Value:
-    """Return the test that a row of a csv, json or jsonl file stands for."""
-    value = Value(data=dict(row.values), place=row.place, file=path)
+    """Return the test that a row stands for: in json as it is, in a table by the names of its columns."""
     if path.suffix.lower() in (".json", ".jsonl"):
         return Value(data={key: _read(key, text) for key, text in row.values.items()}, place=row.place, file=path)
-    special = {key: text for key, text in row.values.items() if key.startswith("__") and text.strip()}
-    test: dict[str, object] = {
-        "vars": {key: text for key, text in row.values.items() if not key.startswith("__")},
-        "assert": [],
-    }
-    for key, text in special.items():
-        if key == "__threshold":
+    value = Value(data=row.values, place=row.place, file=path)
+    test: dict[str, object] = {"vars": {key: text for key, text in row.values.items() if not key.startswith("__")}}
+    asserts: list[object] = []
+    for key, text in row.values.items():
+        if not key.startswith("__") or not text.strip():
+            continue
+        if _EXPECTED.fullmatch(key):
+            asserts.append(expectation(text, value))
+        elif key == "__threshold":
             test["threshold"] = text
-        elif key.startswith(EXPECTED) and key.removeprefix(EXPECTED).isdecimal() | (key == EXPECTED):
-            test["assert"] = [*_list(test["assert"]), expectation(text, value)]
         elif key not in _INERT:
             raise value.refused(f"the column {key!r} is not supported", "take it out")
-    return Value(data=test, place=row.place, file=path)
-
-
-def _list(value: object) -> list[object]:
-    return value if isinstance(value, list) else []
+    return Value(data={**test, "assert": asserts}, place=row.place, file=path)
 
 
 def _read(key: str, text: str) -> object:

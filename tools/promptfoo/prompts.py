@@ -130,7 +130,7 @@ def rewritten(
     if written.file is not None:
         text = before(file)
         return {file: _with_contents(text, new) if written.is_chat else like(text, new["user"])}
-    raw = _with_contents(written.raw, new) if written.is_chat else new["user"]
+    raw = _with_contents(written.raw.removesuffix("\n"), new) if written.is_chat else new["user"]
     return {file: edited(before(file), [text_edit(before(file), written.steps, raw)])}
 
 

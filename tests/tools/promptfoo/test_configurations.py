@@ -172,6 +172,7 @@ def asks(assertion: str) -> str:
         (PROMPT + "tests: [{vars: {ticket: a}}]\n", ":2: the test asserts nothing, so every answer passes"),
         (PROMPT + "providers: [openai:a]\n", ":1: there are no `tests`; add some, or pass them with --data"),
         (PROMPT + "tests: file://tests.js\n", ":2: tests from 'file://tests.js' are not supported"),
+        (PROMPT + "tests: promptfooconfig.yaml\n", ":2: a file of tests that names another file is not supported"),
         (PROMPT + "tests: ../tests.csv\n", ":2: 'FOLDER/../tests.csv' lies outside of 'FOLDER'"),
         (asks("{type: python, value: 'True'}"), ":5: the assertion 'python' is not supported; code is not run from a"),
         (asks("{type: javascript, value: 'true'}"), ":5: the assertion 'javascript' is not supported; code is not"),
@@ -245,6 +246,14 @@ def test_a_chat_is_written_back_into_its_own_file(tmp_path: Path) -> None:
     now = (tmp_path / "chat.json").read_text()
     assert now == CHAT.replace("Be \\u00e9brief.", 'Say \\"\\u00e9\\".').replace("{{ticket}}", "Now: {{ticket}}")
     assert (tmp_path / "promptfooconfig.yaml").read_text() == "prompts: [file://chat.json]\n" + INLINE
+
+
+def test_a_chat_is_written_back_into_the_configuration(tmp_path: Path) -> None:
+    text = "prompts:\n- raw: |\n    " + CHAT.replace("\n", "\n    ").rstrip() + "\n  label: mine  # kept\n" + INLINE
+    text = text.replace("\t", "  ")
+    apply(loaded(tmp_path, text), Prompt(system="Be brief.", user="Now:\n{{ticket}}"))
+    now = (tmp_path / "promptfooconfig.yaml").read_text()
+    assert now == text.replace("Be \\u00e9brief.", "Be brief.").replace("{{ticket}}", "Now:\\n{{ticket}}")
 
 
 def test_a_text_file_keeps_its_line_ends(tmp_path: Path) -> None:
