@@ -126,7 +126,7 @@ def _tasks(saved: SavedOrder) -> dict[str, LoadedTask]:
     if saved.against is None:
         return {short(saved.file): mine}
     other = read_task(saved.against, saved.overrides)
-    same = [[(row.id, row.expected) for row in task.examples] for task in (mine, other)]
+    same = [[(row.id, row.expected, row.checks) for row in task.examples] for task in (mine, other)]
     files = [{side: file.resolve() for side, file in task.source.files.items()} for task in (mine, other)]
     if files[0] != files[1] or same[0] != same[1]:
         raise BadInput("the two tasks have different rows", place=str(saved.against), cure="give the same with --data")
