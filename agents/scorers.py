@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Awaitable
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from socratune.agents.instructions import AgentPrompt
 from socratune.agents.judges import JUDGE_TOKENS, TIED, PairJudge, RubricJudge
 from socratune.memory.errors import BadInput
 from socratune.memory.records import Example, Prompt, Task
+from socratune.tools.assertions import RUBRIC, Assertion, checks_of, measured, weighed
 from socratune.tools.caller import Caller, Line
 from socratune.tools.metrics import NOTHING, Metric, Score, metric_named
 from socratune.tools.purse import Phase
@@ -83,15 +85,50 @@ class AgainstOriginal:
         return await self.judge.compare(self.goal, (before, output), example, phase=phase)
 
 
+class Grade(Protocol):
+    """Asks how far an output meets a rubric."""
+
+    def __call__(self, rubric: str, output: str, example: Example, *, phase: Phase) -> Awaitable[Score]:
+        """Return a score whose reward is that share, in [0, 1]."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asserted:
+    """Scores by the assertions that a row makes of its own."""
+
+    grade: Grade | None
+    """None when there is nobody to ask; a rubric is then refused."""
+
+    async def score(self, output: str, example: Example, *, phase: Phase) -> Score:
+        """Return the weighted mean of the assertions' scores."""
+        checks = checks_of(example)
+        scores = [await self._scored(each, output, example, phase) for each in checks.assertions]
+        return weighed(output, checks, scores)
+
+    async def _scored(self, assertion: Assertion, output: str, example: Example, phase: Phase) -> float:
+        if assertion.kind != RUBRIC:
+            return measured(assertion, output)
+        if not assertion.weight:
+            return 0  # of no account, so nobody is paid for it
+        if self.grade is None:
+            raise BadInput(f"{RUBRIC} needs a judge", place=f"row {example.id}", cure="take the assertion out")
+        # What a row of assertions expects is all of them in words: no answer that a judge could hold to be right.
+        alone = replace(example, expected="")
+        reward = (await self.grade(str(assertion.value), output, alone, phase=phase)).reward
+        return 1 - reward if assertion.negated else reward
+
+
 def scorer_of(task: Task, caller: Caller, *, original: Original | None = None) -> Scorer:
     """Return what a task's metric means; `original` is the task's own prompt when None.
 
     Raises `BadInput` for a metric or an option that does not exist.
     """
     line = Line(caller=caller, role="judge", max_tokens=JUDGE_TOKENS)
+    rubric_judge = RubricJudge(line=line, instructions=AgentPrompt.load("judge_rubric"))
     if task.metric == "rubric":
-        judge = RubricJudge(line=line, instructions=AgentPrompt.load("judge_rubric"))
-        return ByRubric(judge=judge, rubric=str(task.metric_options["rubric"]))
+        return ByRubric(judge=rubric_judge, rubric=str(task.metric_options["rubric"]))
+    if task.metric == "assert":
+        return Asserted(grade=None if task.judge is None else rubric_judge.grade)
     if task.metric == "pairwise":
         if not task.goal.strip():
             raise BadInput("metric pairwise judges by the goal, and there is none", cure="say what a good answer is")

@@ -31,6 +31,7 @@ from socratune.tools.caller import Caller, Line
 from socratune.tools.guard import Guard, longest_prompt
 from socratune.tools.journal import Journal, Listener
 from socratune.tools.logs import run_log
+from socratune.tools.metrics import judgements_each
 from socratune.tools.models import LanguageModel, connect_all
 from socratune.tools.purse import Purse
 from socratune.tools.splits import Splits, data_notes, ordered, split
@@ -62,10 +63,14 @@ class Order:
     @property
     def fingerprint(self) -> str:
         """What must be the same when a run is resumed."""
-        rows = [[row.id, dict(row.inputs), row.expected] for row in self.examples]
+        rows = [[row.id, dict(row.inputs), row.expected, *_rest(row)] for row in self.examples]
         same = asdict(self.settings)
         same.pop("concurrency")
         return digest([asdict(self.task), rows, same])
+
+
+def _rest(row: Example) -> list[str]:
+    return [part for part in (row.side, row.checks) if part]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,7 +163,7 @@ def _begin(order: Order, ledger: Ledger, home: Home, lessons: Lessons) -> dict[s
 
 
 def _first_settings(order: Order, splits: Splits, lessons: Lessons) -> dict[str, Any]:
-    allotment = allot(order.task.budget, splits, judged=order.task.judge is not None)
+    allotment = allot(order.task.budget, splits, judged=judgements_each(order.task.metric, order.examples))
     seed = order.settings.seed
     # Rows that no run has tested on come first: a second look at the same rows is weaker evidence.
     before = lessons.sealed_groups()

@@ -16,6 +16,7 @@ CandidateId = NewType("CandidateId", str)
 ExampleId = NewType("ExampleId", str)
 
 Role = Literal["target", "optimizer", "judge"]
+Side = Literal["train", "dev", "test"]
 JUDGED = ("rubric", "pairwise")
 """Metrics that ask a judge; rows need no label for them."""
 Status = Literal["improved", "promising", "no_improvement", "paused", "failed", "interrupted"]
@@ -40,12 +41,16 @@ class Example:
     """One row: the inputs, by variable, and the expected output."""
 
     id: ExampleId
-    """`r17` for the 17th row of the file, counted from 1 without the header."""
+    """`r17` for the 17th row of the file, counted from 1 without the header; `dev-r17` of a file for one split."""
     inputs: Mapping[str, str]
     expected: str
     """Empty for a row without a label, which only a judge can score."""
     group: str
     """Fingerprint of the inputs without case, spacing or punctuation; duplicates share it."""
+    side: Side | None = None
+    """The split that the user put it on; None leaves that to us."""
+    checks: str = ""
+    """The assertions of a row that makes its own, as JSON; `expected` then says them in words."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

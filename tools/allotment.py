@@ -29,13 +29,13 @@ class Allotment:
         return {phase: Budget(**budget) for phase, budget in written.items()}
 
 
-def allot(budget: Budget, splits: Splits, *, judged: bool = False) -> Allotment:
+def allot(budget: Budget, splits: Splits, *, judged: int = 0) -> Allotment:
     """Divide a budget.
 
     Rollouts and calls are held for the very rows of the test; USD and tokens, whose use is not known yet, by share.
-    Where answers are judged each takes a second call: one to grade it or, of a pair, two for every other answer.
+    `judged` is how often a judge is asked for one answer: of a pair twice for every other answer, so once on the mean.
     """
-    asked = 2 if judged else 1
+    asked = 1 + judged
     counted = [cap for cap in (budget.rollouts, budget.calls and budget.calls // asked) if cap is not None]
     rows = test_rows(len(splits.test), min(counted) if counted else None)
     finalist = 2 * max(0, len(splits.dev) - GATE_STAGES[-1][0])

@@ -13,6 +13,7 @@ from typing import Any
 from socratune.memory.records import Budget, Role, Task
 from socratune.tools.allotment import Allotment
 from socratune.tools.gate import GATE_STAGES
+from socratune.tools.metrics import judge_calls
 from socratune.tools.models import Price
 from socratune.tools.splits import Splits
 from socratune.tools.statistics import detectable
@@ -96,7 +97,9 @@ def _use(task: Task, splits: Splits, test_rows: int, prices: Mapping[Role, Price
     used: dict[Role, tuple[int, int, int]] = {
         "target": (rollouts, asked, answered),
         "optimizer": (agents, *AGENT_TOKENS[end]),
-        "judge": _judging(task, rollouts, (inputs, answered), end),
+        "judge": _judging(
+            task, rollouts * judge_calls(task.metric, rows) // max(1, len(rows)), (inputs, answered), end
+        ),
     }
     return Use(
         rollouts=rollouts,
@@ -107,15 +110,17 @@ def _use(task: Task, splits: Splits, test_rows: int, prices: Mapping[Role, Price
     )
 
 
-def _judging(task: Task, rollouts: int, row: tuple[int, int], end: int) -> tuple[int, int, int]:
+def _judging(task: Task, asked: int, row: tuple[int, int], end: int) -> tuple[int, int, int]:
     """Return calls of the judge, and the tokens in and out of one: of a pair both answers are read, in both orders.
+
+    `asked` counts one for each answer to compare.
 
     The original prompt's own answers, about a third of all, are not judged; short answers are often the same.
     """
     if task.judge is None:
         return 0, 0, 0
     pairs = task.metric == "pairwise"
-    calls = (rollouts // 3, rollouts * 4 // 3)[end] if pairs else rollouts
+    calls = (asked // 3, asked * 4 // 3)[end] if pairs else asked
     inputs, answered = row
     came_in, went_out = JUDGE_TOKENS[end]
     return calls, came_in + inputs + answered * (2 if pairs else 1), went_out

@@ -13,39 +13,33 @@ import math
 import re
 import string
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 
 from socratune.memory.errors import BadInput
 from socratune.memory.records import JUDGED, Example
+from socratune.tools.assertions import asserted, checks_of, judgements
 from socratune.tools.multiple_choice import bare, chosen_option, named_option, options_of
+from socratune.tools.patterns import LONGEST_SEARCHED, compiled
+from socratune.tools.scores import NOTHING, PASS, Metric, Score
 
-LONGEST_SEARCHED = 20_000  # characters of an output that a pattern from the data may search, or that rouge compares
+__all__ = [
+    "METRICS",
+    "NOTHING",
+    "PASS",
+    "Metric",
+    "Score",
+    "check_metric",
+    "check_rows",
+    "judge_calls",
+    "judgements_each",
+    "metric_named",
+]
+
 ROUGE_VARIANTS = ("rougeL", "rouge1", "rouge2")
 
 _NUMBER = re.compile(r"((?<![\w)])[-+])?[$€£]?([0-9]+(?:,[0-9]{3})*(?:\.[0-9]+)?|\.[0-9]+)([eE][-+]?[0-9]{1,3})?")
 _WORD = re.compile(r"[^\W_]+")
-_NESTED_REPEAT = re.compile(r"\([^()]{0,200}(?<!\\)[*+][^()]{0,200}\)[*+{]")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Score:
-    """What a metric says of one output."""
-
-    reward: float
-    """In [0, 1]; 1 is a pass."""
-    feedback: str
-    """What was expected and what came instead; empty for a pass."""
-    parsed: bool = True
-    """False when no answer could be read out of the output; the reward is then 0."""
-    agreed: bool | None = None
-    """Whether a judge who was shown a pair in both orders said the same of both; None when no pair was shown."""
-
-
-Metric = Callable[[str, Example], Score]
-PASS = Score(reward=1.0, feedback="")
-NOTHING = Score(reward=0.0, feedback="got nothing", parsed=False)
 
 
 def check_metric(name: str, options: Mapping[str, str | float]) -> None:
@@ -58,8 +52,22 @@ def check_metric(name: str, options: Mapping[str, str | float]) -> None:
         _check_rubric(options)
 
 
+def judge_calls(name: str, rows: Sequence[Example]) -> int:
+    """Return how often a judge is asked when each row is answered once; of two answers to compare, on the mean."""
+    if name == "assert":
+        return sum(judgements(row) for row in rows)
+    return len(rows) if name in JUDGED else 0
+
+
+def judgements_each(name: str, rows: Sequence[Example]) -> int:
+    """Return how often a judge is asked for one answer, on the mean and rounded up."""
+    return math.ceil(judge_calls(name, rows) / max(1, len(rows)))
+
+
 def metric_named(name: str, options: Mapping[str, str | float]) -> Metric:
     """Return the metric of a task file. Raises `BadInput` for a name or an option that does not exist."""
+    if name == "assert" and not options:
+        return asserted
     if name not in METRICS:
         raise BadInput(f"unknown metric {name!r}", place="metric", cure=_nearest(name))
     if name == "rouge" and importlib.util.find_spec("rouge_score") is None:
@@ -78,7 +86,9 @@ def metric_named(name: str, options: Mapping[str, str | float]) -> Metric:
 def check_rows(name: str, examples: Iterable[Example]) -> None:
     """Raise `BadInput`, naming the row, for an expected output that the metric cannot use."""
     for example in examples:
-        if name == "regex":
+        if name == "assert":
+            checks_of(example)
+        elif name == "regex":
             _pattern(example)
         elif name == "contains" and not example.expected.strip():
             raise _unusable(example, "is empty, and so stands in every output", "write the text to look for")
@@ -260,13 +270,10 @@ def _words(text: str) -> Counter[str]:
 
 
 def _pattern(example: Example) -> re.Pattern[str]:
-    # A repeat inside a repeat can take longer than the universe has lasted, and nothing can interrupt it.
-    if _NESTED_REPEAT.search(example.expected):
-        raise _unusable(example, "repeats a group that repeats", "write it with one repeat")
     try:
-        return re.compile(example.expected)
-    except (re.error, OverflowError, RecursionError) as error:
-        raise _unusable(example, f"is not a pattern ({error})", "mend it, or choose another metric") from error
+        return compiled(example.expected)
+    except ValueError as error:
+        raise _unusable(example, str(error), "mend it, or choose another metric") from error
 
 
 def _last_number(text: str) -> float | None:

@@ -6,21 +6,21 @@ that a file from a stranger cannot send other files to a model. Names of models 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from socratune.memory.errors import BadInput
-from socratune.memory.records import JUDGED, Budget, Constraints, Demo, Example, Prompt, Task
+from socratune.memory.records import Budget, Constraints, Demo, Example, Prompt, Task
 from socratune.tools import template
-from socratune.tools.datasets import Row, columns_of, examples, read_rows
-from socratune.tools.metrics import check_metric, check_rows
-from socratune.tools.task_form import Document, Part, budget_of, read_document, read_text, suggestion
+from socratune.tools.folders import FILE, beside
+from socratune.tools.metrics import check_metric, judge_calls
+from socratune.tools.promptfoo.config import recognised
+from socratune.tools.promptfoo.document import read_config
+from socratune.tools.task_form import Document, Part, budget_of, parse_document, read_text, suggestion
 from socratune.tools.task_notes import task_notes
+from socratune.tools.task_rows import Files, TaskRows, examples_in, files_of, read_files
 
-FILE = "file://"
-HOME = ".socratune"
 DEFAULT_BUDGET = Budget(rollouts=600)
 
 
@@ -29,7 +29,7 @@ class Overrides:
     """What the user says on the command line; None leaves the file's word."""
 
     data: Path | None = None
-    """May lie anywhere: the user named it in person."""
+    """One file, in place of all that are named. May lie anywhere: the user named it in person."""
     target: str | None = None
     optimizer: str | None = None
     judge: str | None = None
@@ -46,7 +46,8 @@ class Source:
     """Where a task was read from, for writing a prompt back."""
 
     document: Document
-    data: Path
+    files: Files
+    """Of the rows, by split."""
     names: tuple[str, ...]
     """The columns that count as placeholders."""
 
@@ -65,23 +66,31 @@ class LoadedTask:
 
 def load_task(path: Path, *, overrides: Overrides = AS_WRITTEN) -> LoadedTask:
     """Read a task file and its rows. Raises `BadInput` before anything is called."""
-    document = read_document(path)
+    document = _document(path, overrides)
     form = document.form
-    data = overrides.data or _data_path(document)
-    rows = read_rows(data, limit=overrides.limit or form.limit)
-    columns = columns_of(rows)
-    names = _input_names(document, columns, data)
+    files: Files = {None: overrides.data} if overrides.data else files_of(document)
+    rows = read_files(document, files, limit=overrides.limit or form.limit)
+    names = _input_names(document, rows)
     prompt, style = assemble(texts_of(document), demos_of(document), names)
     variables = _variables(document, prompt, names)
     task = _task(document, prompt, variables, overrides)
     task = replace(task, constraints=_constraints(document, prompt, style, names))
+    examples, doubts = examples_in(rows, task, document.expected)
+    task = replace(task, judge=_judge(document, task, overrides, examples))
     return LoadedTask(
         task=task,
-        examples=_examples(rows, task, document.expected),
+        examples=examples,
         style=style,
-        source=Source(document=document, data=data, names=names),
-        notes=tuple(task_notes(document, task, style, columns=columns)),
+        source=Source(document=document, files=files, names=names),
+        notes=(*document.notes, *task_notes(document, task, style, columns=rows.columns), *doubts),
     )
+
+
+def _document(path: Path, overrides: Overrides) -> Document:
+    text = read_text(path)
+    if recognised(text):
+        return read_config(text, path, target=overrides.target)
+    return parse_document(text, path)
 
 
 def parse_budget(text: str) -> Budget:
@@ -126,11 +135,7 @@ def _named_file(document: Document, text: str, key: str) -> Path | None:
     written = text.strip()
     if not written.startswith(FILE) or "\n" in written:
         return None
-    place, relative = document.at(key), written.removeprefix(FILE)
-    if ".." in PurePosixPath(relative).parts or PurePosixPath(relative).is_absolute():
-        raise BadInput(f"{written!r} leads out of the folder", place=place, cure="put the file beside the task file")
-    folder = document.path.parent
-    return _inside(folder, folder / relative, place=place, cure="put the file itself beside the task file")
+    return beside(document.path, written, place=document.at(key))
 
 
 def key_of(document: Document, part: Part) -> str:
@@ -152,37 +157,13 @@ def assemble(texts: Mapping[Part, str], demos: tuple[Demo, ...], names: Sequence
     return Prompt(system=native.get("system"), user=native.get("user"), demos=demos), style
 
 
-def root_of(path: Path) -> Path:
-    """Return the folder that a task file's data must lie in: its own, or the project's for a file of a run."""
-    folder = Path(os.path.abspath(path)).parent  # links must stay visible
-    return Path(*folder.parts[: folder.parts.index(HOME)]) if HOME in folder.parts else folder
-
-
-def _data_path(document: Document) -> Path:
-    written, place = document.form.data, document.at("data")
-    if written is None:
-        raise BadInput("names no data", place=place, cure="write `data: rows.csv`, or pass --data")
-    path = document.path.parent / written
-    return _inside(root_of(document.path), path, place=place, cure="move it there, or pass it with --data")
-
-
-def _inside(root: Path, path: Path, *, place: str, cure: str) -> Path:
-    """Return `path`, of which nothing below `root` is a link."""
-    plain, top = Path(os.path.abspath(path)), Path(os.path.abspath(root))  # links must stay visible
-    if not plain.is_relative_to(top):
-        raise BadInput(f"{str(path)!r} lies outside of {str(root)!r}", place=place, cure=cure)
-    below = [plain, *plain.parents][: len(plain.relative_to(top).parts)]
-    if any(step.is_symlink() for step in below):
-        raise BadInput(f"{str(path)!r} is a link", place=place, cure=cure)
-    return Path(os.path.normpath(path))
-
-
-def _input_names(document: Document, columns: tuple[str, ...], data: Path) -> tuple[str, ...]:
+def _input_names(document: Document, rows: TaskRows) -> tuple[str, ...]:
     """Return the columns that may stand in the prompt."""
-    form, expected = document.form, document.expected
+    form, expected, columns = document.form, document.expected, rows.columns
+    data = " and ".join(map(str, rows.files.values()))
     for key, name in (("expected", expected), *(("inputs", name) for name in form.inputs or ())):
         if name is not None and name not in columns:
-            problem, cure = f"{key}: {str(data)!r} has no column {name!r}", suggestion(name, columns)
+            problem, cure = f"{key}: {data!r} has no column {name!r}", suggestion(name, columns)
             if key not in document.written:
                 cure = "name the column with the answers, or write metric: {rubric: ...}, which needs none"
             raise BadInput(problem, place=document.at(key), cure=cure)
@@ -193,7 +174,7 @@ def _input_names(document: Document, columns: tuple[str, ...], data: Path) -> tu
         raise BadInput(f"the {held[name]} column {name!r} is an input", place=document.at("inputs"))
     names = form.inputs or tuple(name for name in columns if name not in held)
     if not names:
-        raise BadInput("has no column but the expected one", place=str(data), cure="add the input as a column")
+        raise BadInput("has no column but the expected one", place=data, cure="add the input as a column")
     return names
 
 
@@ -234,11 +215,17 @@ def _task(document: Document, prompt: Prompt, variables: tuple[str, ...], overri
         metric_options=options,
         target=target,
         optimizer=optimizer,
-        judge=(overrides.judge or form.judge or optimizer) if metric in JUDGED else None,
         max_output_tokens=form.max_output_tokens,
         budget=DEFAULT_BUDGET if budget == Budget() else budget,
         recipe=overrides.recipe or form.recipe,
     )
+
+
+def _judge(document: Document, task: Task, overrides: Overrides, rows: Sequence[Example]) -> str | None:
+    """Return the model that grades answers; None when neither the metric nor any row asks for one."""
+    if not judge_calls(task.metric, rows):
+        return None
+    return overrides.judge or document.form.judge or task.optimizer
 
 
 def _metric(document: Document) -> tuple[str, dict[str, str | float]]:
@@ -254,17 +241,6 @@ def _metric(document: Document) -> tuple[str, dict[str, str | float]]:
         cure = "write `goal:` and what a good answer is"
         raise BadInput("metric pairwise judges by the goal, and there is none", place=document.at("metric"), cure=cure)
     return name, options
-
-
-def _examples(rows: tuple[Row, ...], task: Task, expected: str | None) -> tuple[Example, ...]:
-    """Return the examples, each with an expected output that the metric can use."""
-    found = examples(rows, inputs=task.variables, expected=expected)
-    for row, example in zip(rows, found, strict=True):
-        try:
-            check_rows(task.metric, (example,))
-        except BadInput as error:
-            raise BadInput(error.problem, place=row.place, cure=error.cure) from error
-    return found
 
 
 def _constraints(document: Document, prompt: Prompt, style: template.Style, names: tuple[str, ...]) -> Constraints:

@@ -15,7 +15,7 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from socratune.memory.errors import BadInput
-from socratune.memory.records import JUDGED, Budget
+from socratune.memory.records import JUDGED, Budget, Side
 from socratune.tools.datasets import well_formed
 
 LARGEST_FILE = 1024 * 1024
@@ -32,6 +32,10 @@ def _not_yet(value: object) -> object:
     if isinstance(value, str) and value.startswith("python:"):
         raise ValueError("python: is not supported yet")
     return value
+
+
+def _data(value: object) -> object:
+    return {"train": value} if isinstance(value, str) else value
 
 
 def _metric(value: object) -> object:
@@ -89,6 +93,25 @@ class DemoForm(_Form):
     output: str
 
 
+class DataForm(_Form):
+    """The rows: one file, or one for each split that the user chose."""
+
+    train: str
+    dev: str | None = None
+    test: str | None = None
+
+    @property
+    def files(self) -> dict[Side, str]:
+        """The files by split, those that are named."""
+        named: dict[Side, str | None] = {"train": self.train, "dev": self.dev, "test": self.test}
+        return {side: file for side, file in named.items() if file is not None}
+
+    @property
+    def divided(self) -> bool:
+        """Whether the user chose a split; train alone is all rows there are."""
+        return len(self.files) > 1
+
+
 class TaskForm(_Form):
     """A task file."""
 
@@ -99,7 +122,7 @@ class TaskForm(_Form):
     user: str | None = None
     messages: tuple[MessageForm, ...] | None = None
     demos: tuple[DemoForm, ...] = ()
-    data: Annotated[str | None, BeforeValidator(_not_yet)] = None
+    data: Annotated[DataForm | None, BeforeValidator(_data)] = None
     inputs: tuple[str, ...] | None = Field(default=None, min_length=1)
     expected: str = "expected"
     metric: Annotated[dict[str, str | float] | None, BeforeValidator(_metric)] = None
@@ -150,6 +173,10 @@ class Document:
     written: Mapping[str, object]
     """The keys as they were written, in their order."""
     lines: Mapping[str, int]
+    promptfoo: bool = False
+    """Whether it is a Promptfoo configuration, put into our words."""
+    notes: tuple[str, ...] = ()
+    """What was read and does not matter here, one sentence each."""
 
     @property
     def expected(self) -> str | None:
@@ -172,7 +199,7 @@ def parse_document(text: str, path: Path) -> Document:
     try:
         node, written = yaml.compose(text, Loader=yaml.SafeLoader), _Loader(text).get_single_data()
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise _syntax_error(error, text, path) from error
+        raise syntax_error(error, text, path) from error
     if not isinstance(node, yaml.MappingNode) or not isinstance(written, dict):
         raise BadInput("a task file holds `key: value` lines", place=f"{path}:1", cure="see `socratune init`")
     lines = _lines(node, path)
@@ -223,7 +250,8 @@ def _lines(node: yaml.MappingNode, path: Path) -> dict[str, int]:
     return lines
 
 
-def _syntax_error(error: Exception, text: str, path: Path) -> BadInput:
+def syntax_error(error: Exception, text: str, path: Path) -> BadInput:
+    """Say in one line what is wrong with a YAML text."""
     mark = getattr(error, "problem_mark", None)
     offset = getattr(error, "position", 0)
     line = mark.line + 1 if mark else text.count("\n", 0, offset) + 1
@@ -253,6 +281,7 @@ def _complaint(
 
 _NESTED: Mapping[str, type[BaseModel]] = {
     "budget": BudgetForm,
+    "data": DataForm,
     "constraints": ConstraintsForm,
     "messages": MessageForm,
     "demos": DemoForm,

@@ -16,6 +16,7 @@ from socratune.outcome import short
 from socratune.text import one_line, plain
 from socratune.tools.allotment import allot
 from socratune.tools.forecast import Forecast, Use, forecast
+from socratune.tools.metrics import judgements_each
 from socratune.tools.models import Price, connect_all
 from socratune.tools.splits import Splits, data_notes, split
 from socratune.tools.task_files import LoadedTask
@@ -38,9 +39,10 @@ def forecast_of(loaded: LoadedTask, home: Home, settings: Settings) -> Outlook:
     splits = split(loaded.examples, salt=home.salt(), sealed=_sealed(home))
     models = connect_all(task, examples=loaded.examples, seed=settings.seed)
     prices: dict[Role, Price | None] = {role: model.price for role, model in models.items()}
+    allotment = allot(task.budget, splits, judged=judgements_each(task.metric, loaded.examples))
     return Outlook(
         splits=splits,
-        forecast=forecast(task, splits, allot(task.budget, splits, judged=task.judge is not None), prices),
+        forecast=forecast(task, splits, allotment, prices),
         notes=(*loaded.notes, *splits.notes, *data_notes(loaded.examples)),
         simulated=all(spec.startswith("sim:") for spec in task.models.values()),
     )
@@ -64,7 +66,7 @@ def forewarning(loaded: LoadedTask, outlook: Outlook) -> RenderableType:
     judged = "" if task.judge is None else f", {task.judge} judges the answers"
     models = f"{task.target} runs the prompt, {task.optimizer} improves it{judged}"
     lines = [
-        ("rows", f"{len(loaded.examples)} from {short(loaded.source.data)}: {_plan(splits, outlook.forecast)}"),
+        ("rows", f"{len(loaded.examples)} from {_files(loaded)}: {_plan(splits, outlook.forecast)}"),
         *(("note", note) for note in outlook.notes),
         ("proof", _proof(outlook.forecast)),
         ("use", _uses(outlook)),
@@ -77,6 +79,11 @@ def forewarning(loaded: LoadedTask, outlook: Outlook) -> RenderableType:
     for label, line in lines:
         grid.add_row(label, Text(plain(line)))
     return grid
+
+
+def _files(loaded: LoadedTask) -> str:
+    *others, last = map(short, loaded.source.files.values())
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def _plan(splits: Splits, outlook: Forecast) -> str:

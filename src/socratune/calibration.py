@@ -113,18 +113,21 @@ def graded_outputs(loaded: LoadedTask, *, limit: int | None = None) -> tuple[Gra
     if loaded.task.metric != "rubric" or "label" not in options:
         cure = "write metric: {rubric: ..., label: COLUMN of people's grades, output: COLUMN of what they graded}"
         raise BadInput("nothing says which outputs people have graded", place=place, cure=cure)
-    rows = read_rows(loaded.source.data, limit=limit or document.form.limit)
+    data, *others = loaded.source.files.values()
+    if others:
+        raise BadInput("people's grades stand in one file", place=document.at("data"), cure="name it with --data")
+    rows = read_rows(data, limit=limit or document.form.limit)
     names = str(options["output"]), str(options["label"])
     for name in names:
         if name not in rows[0].values:
-            raise BadInput(f"{str(loaded.source.data)!r} has no column {name!r}", place=place, cure="name another")
+            raise BadInput(f"{str(data)!r} has no column {name!r}", place=place, cure="name another")
     found = [
         GradedOutput(example=example, output=row.values[names[0]], grade=_grade(row, names[1]))
         for row, example in zip(rows, loaded.examples, strict=True)
         if row.values[names[1]].strip()
     ]
     if not found:
-        raise BadInput(f"column {names[1]!r} is empty", place=str(loaded.source.data), cure="grade some outputs")
+        raise BadInput(f"column {names[1]!r} is empty", place=str(data), cure="grade some outputs")
     return tuple(found)
 
 

@@ -57,6 +57,7 @@ for name, command, panel in (
     ("runs", runs.runs, RUN),
     ("report", runs.report, RUN),
     ("apply", files.apply, LOOK),
+    ("export", files.export, LOOK),
     ("test", scoring.prove, LOOK),
     ("eval", scoring.score, LOOK),
     ("calibrate", scoring.calibrate, LOOK),

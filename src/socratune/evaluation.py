@@ -27,6 +27,7 @@ from socratune.running import Stopper, agree, resumable, stoppable, tell
 from socratune.scoring import Contestant, Scored, bench, mean_interval, scores_kept, scoring_models, shared
 from socratune.text import CAVEAT, plain
 from socratune.tools.agreement import contradictions
+from socratune.tools.metrics import judge_calls
 from socratune.tools.statistics import compare
 from socratune.tools.task_files import LoadedTask
 
@@ -136,8 +137,9 @@ def _tasks(saved: SavedOrder) -> dict[str, LoadedTask]:
             raise BadInput("metric pairwise compares two prompts", place=str(saved.file), cure=cure)
         return {short(saved.file): mine}
     other = read_task(saved.against, saved.overrides)
-    same = [[(row.id, row.expected) for row in task.examples] for task in (mine, other)]
-    if mine.source.data.resolve() != other.source.data.resolve() or same[0] != same[1]:
+    same = [[(row.id, row.expected, row.checks) for row in task.examples] for task in (mine, other)]
+    files = [{side: file.resolve() for side, file in task.source.files.items()} for task in (mine, other)]
+    if files[0] != files[1] or same[0] != same[1]:
         raise BadInput("the two tasks have different rows", place=str(saved.against), cure="give the same with --data")
     if (mine.task.metric, mine.task.metric_options) != (other.task.metric, other.task.metric_options):
         raise BadInput("the two tasks have different metrics", place=str(saved.against), cure="make them the same")
@@ -170,7 +172,8 @@ def _announced(loaded: Mapping[str, LoadedTask]) -> str:
     *_, mine = loaded.values()
     rows, budget = len(mine.examples), mine.task.budget
     calls = rows * len(loaded)
-    judged = "" if mine.task.judge is None else f", and as many of the judge {mine.task.judge}"
+    asked = judge_calls(mine.task.metric, mine.examples) * len(loaded)
+    judged = f", and {'as many' if asked == calls else f'{asked:,}'} of the judge {mine.task.judge}" if asked else ""
     said = f"{counted(calls, 'call')}: {counted(rows, 'row')}, {counted(len(loaded), 'prompt')}{judged}"
     caps = [cap for cap in (budget.rollouts, budget.calls) if cap is not None and cap < calls]
     return f"{said}; the budget allows {min(caps):,}" if caps else said

@@ -39,7 +39,7 @@ def _run_ids(incomplete: str) -> list[str]:
     return [name for name in ("last", *known) if name.startswith(incomplete)]
 
 
-TaskFile = Annotated[Path, typer.Argument(metavar="FILE", help="A task file, as `socratune init` writes it.")]
+TaskFile = Annotated[Path, typer.Argument(metavar="FILE", help="A task file, or a Promptfoo configuration.")]
 RunName = Annotated[
     str,
     typer.Argument(metavar="RUN", help="A run's id, the beginning of one, or `last`.", autocompletion=_run_ids),

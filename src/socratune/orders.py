@@ -19,9 +19,10 @@ from socratune.memory.ledger import Ledger
 from socratune.memory.records import JUDGED, Example, Role, Task
 from socratune.memory.runs import RunFolder
 from socratune.tools.datasets import Row, columns_of, examples, read_rows, well_formed
-from socratune.tools.metrics import check_metric, check_rows
+from socratune.tools.metrics import check_metric, check_rows, judge_calls
 from socratune.tools.models import LanguageModel, check_model, world_name
 from socratune.tools.task_files import AS_WRITTEN, LoadedTask, Overrides, load_task
+from socratune.tools.task_rows import examples_in, read_files
 
 Rows = Sequence[Mapping[str, str]]
 Models = Mapping[Role, LanguageModel]
@@ -76,8 +77,6 @@ def read_task(file: Path, overrides: Overrides = AS_WRITTEN, *, models: Models |
 def _checked(task: Task, folder: Path, models: Models | None) -> Task:
     recipe_named(task.recipe)
     check_metric(task.metric, task.metric_options)
-    if task.metric in JUDGED and task.judge is None:
-        task = replace(task, judge=task.optimizer)
     if models is not None:
         return task
     found = replace(
@@ -117,6 +116,8 @@ def order_of(task: Task, data: Path | Rows, settings: Settings, models: Models |
         raise BadInput("there are no rows", place=place, cure="give at least one")
     found = examples(rows, inputs=task.variables, expected=_expected(columns_of(rows), task, place))
     check_rows(task.metric, found)
+    if task.judge is None and judge_calls(task.metric, found):
+        task = replace(task, judge=task.optimizer)
     return Order(task=_checked(task, Path.cwd(), models), examples=found, settings=settings, models=models)
 
 
@@ -149,6 +150,9 @@ def _expected(columns: Sequence[str], task: Task, place: str) -> str | None:
 
 def examples_of(path: Path, loaded: LoadedTask) -> tuple[Example, ...]:
     """Return the rows of another file as examples of a task."""
-    found = examples(read_rows(path), inputs=loaded.task.variables, expected=loaded.source.document.expected)
-    check_rows(loaded.task.metric, found)
+    document = loaded.source.document
+    found, _ = examples_in(read_files(document, {None: path}), loaded.task, document.expected)
+    if loaded.task.judge is None and judge_calls(loaded.task.metric, found):
+        cure = "take the assertions that need one out, or start a new run"
+        raise BadInput("the rows need a judge, which the task has not", place=str(path), cure=cure)
     return found

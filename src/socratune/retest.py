@@ -28,6 +28,7 @@ from socratune.running import EXIT_CODES, Stopper, agree, resumable, stoppable, 
 from socratune.scoring import Bench, Contestant, bench, scores_kept, scoring_models, shared
 from socratune.standing import opened
 from socratune.text import CAVEAT
+from socratune.tools.metrics import judge_calls
 from socratune.tools.statistics import compare, sentence
 from socratune.tools.task_files import LoadedTask
 from socratune.tools.task_writer import write_task
@@ -95,7 +96,8 @@ def _taken(
     """Count the look, take it, and keep what it says."""
     left_out = f"; {look.left_out} rows were seen before, or are copies, and are left out" if look.left_out else ""
     calls = 2 * len(rows)
-    judged = "" if run.loaded.task.judge is None else ", and as many of the judge,"
+    asked = 2 * judge_calls(run.loaded.task.metric, rows)
+    judged = f", and {'as many' if asked == calls else f'{asked:,}'} of the judge," if asked else ""
     tell(
         f"{calls} calls{judged} on {len(rows)} fresh rows, look {look.number} at alpha {look.alpha:g}{left_out}", manner
     )

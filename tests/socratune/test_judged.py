@@ -148,6 +148,19 @@ def test_a_calibration_without_grades_is_refused(
     assert not (tmp_path / ".socratune" / "runs").exists()
 
 
+def test_grades_that_stand_in_several_files_are_refused(command: Command, tmp_path: Path) -> None:
+    file = graded(tmp_path)
+    header, *lines = (tmp_path / "tickets.csv").read_text(encoding="utf-8").splitlines(keepends=True)
+    for name, rows in (("train", lines[:40]), ("test", lines[40:])):
+        (tmp_path / f"{name}.csv").write_text("".join([header, *rows]), encoding="utf-8")
+    split = file.read_text(encoding="utf-8").replace("tickets.csv", "{train: train.csv, test: test.csv}")
+    file.write_text(split, encoding="utf-8")
+    ran = command("calibrate", file)
+    assert (ran.code, ran.err) == (2, f"{file.name}:8: people's grades stand in one file; name it with --data\n")
+    one = command("calibrate", file, "--data", tmp_path / "test.csv", "--json")
+    assert one.json["agreement"]["n"] == 20
+
+
 def test_a_grade_is_a_number_or_a_word_and_a_row_without_one_is_left_out(command: Command, tmp_path: Path) -> None:
     file, rows = graded(tmp_path), tmp_path / "tickets.csv"
     lines = rows.read_text(encoding="utf-8").splitlines()

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from socratune.memory.records import Budget, Example, ExampleId, Prompt, Role, Task
 from socratune.tools.allotment import allot
+from socratune.tools.assertions import Assertion, Checks
 from socratune.tools.forecast import Forecast, forecast
 from socratune.tools.models import Price
 from socratune.tools.splits import split
@@ -13,10 +14,16 @@ PRICES: dict[Role, Price | None] = {"target": Price(input=1, output=2), "optimiz
 
 
 def outlook(
-    budget: Budget, *, rows: int = 200, prices: dict[Role, Price | None] = PRICES, judged_by: str = ""
+    budget: Budget,
+    *,
+    rows: int = 200,
+    prices: dict[Role, Price | None] = PRICES,
+    judged_by: str = "",
+    checks: str = "",
 ) -> Forecast:
     examples = [
-        Example(id=ExampleId(f"r{n}"), inputs={"x": f"row {n}"}, expected=str(n % 3), group=str(n)) for n in range(rows)
+        Example(id=ExampleId(f"r{n}"), inputs={"x": f"row {n}"}, expected=str(n % 3), group=str(n), checks=checks)
+        for n in range(rows)
     ]
     task = Task(
         name="t",
@@ -30,7 +37,7 @@ def outlook(
         budget=budget,
     )
     splits = split(examples, salt="s")
-    return forecast(task, splits, allot(budget, splits, judged=bool(judged_by)), prices)
+    return forecast(task, splits, allot(budget, splits, judged=1 if judged_by else 0), prices)
 
 
 caps = st.none() | st.integers(0, 5000)
@@ -88,3 +95,10 @@ def test_judge_calls_are_forecast_within_the_cap_on_calls(calls: int) -> None:
 
 def test_pairs_prove_gains_of_half_the_size() -> None:
     assert outlook(Budget(), judged_by="pairwise").provable == outlook(Budget()).provable / 2
+
+
+def test_each_rubric_of_a_row_is_a_judgement() -> None:
+    rubric = Assertion(type="llm-rubric", value="polite")
+    checks = Checks(assertions=(rubric, rubric, Assertion(type="is-json"))).as_text()
+    high = outlook(Budget(), judged_by="assert", checks=checks).high
+    assert high.judge_calls == 2 * high.rollouts

@@ -204,7 +204,15 @@ def test_a_locked_text_is_in_the_style_of_the_prompt(tmp_path: Path) -> None:
         (PROMPT + REST.replace("exact", "{name: pairwise, a: 1}"), ":4: metric 'pairwise' has no option 'a'"),
         (PROMPT + REST.replace("exact", "python:a.py:f"), ":4: metric: python:a.py:f is not supported yet"),
         (PROMPT + REST.replace("exact", "{tolerance: 1}"), ":4: metric: has no name; write {name: numeric"),
-        (PROMPT + REST.replace("tickets.csv", "{train: a}"), ":2: data: a mapping is not supported yet"),
+        (PROMPT + REST.replace("tickets.csv", "{dev: a}"), ":2: data.train: Field required"),
+        (
+            PROMPT + REST.replace("tickets.csv", "{train: a, tests: b}"),
+            ":2: unknown key 'data.tests'; did you mean 'test'",
+        ),
+        (
+            PROMPT + REST.replace("tickets.csv", "{train: tickets.csv, test: ../x.csv}"),
+            ":2: 'FOLDER/../x.csv' lies out",
+        ),
         (PROMPT + REST.replace("sim:tickets", "python:a.py:f"), ":5: target: python: is not supported yet"),
         (PROMPT + REST.replace("sim:tickets", "{model: x}"), ":5: target: a mapping is not supported yet"),
         ("prompt: file://none.md\n" + REST, "FOLDER/none.md: there is no such file"),
@@ -321,3 +329,53 @@ def test_a_judge_that_nobody_asks_is_named(tmp_path: Path) -> None:
     loaded = load_task(task_file(tmp_path, PROMPT + REST + "judge: openai:a\n"))
     assert loaded.task.judge is None
     assert loaded.notes == ("the metric exact asks nobody, so `judge:` is not used",)
+
+
+def divided(folder: Path, files: dict[str, str]) -> Path:
+    for name, tickets in files.items():
+        rows = "".join(f"{ticket},,shipping\n" for ticket in tickets.split())
+        (folder / f"{name}.csv").write_text("ticket,notes,queue\n" + rows)
+    named = ", ".join(f"{name}: {name}.csv" for name in files)
+    return task_file(folder, PROMPT + REST.replace("tickets.csv", f"{{{named}}}"))
+
+
+def test_rows_keep_the_split_that_their_user_chose(tmp_path: Path) -> None:
+    loaded = load_task(divided(tmp_path, {"train": "a b", "dev": "c", "test": "d e"}))
+    assert [(row.id, row.side, row.inputs["ticket"]) for row in loaded.examples] == [
+        ("train-r1", "train", "a"),
+        ("train-r2", "train", "b"),
+        ("dev-r1", "dev", "c"),
+        ("test-r1", "test", "d"),
+        ("test-r2", "test", "e"),
+    ]
+    assert loaded.notes == ()
+
+
+def test_one_file_on_the_command_line_stands_in_for_a_split(tmp_path: Path) -> None:
+    path = divided(tmp_path, {"train": "a", "dev": "b", "test": "c"})
+    found = load_task(path, overrides=Overrides(data=tmp_path / "test.csv")).examples
+    assert [(row.id, row.side) for row in found] == [("r1", None)]
+
+
+def test_train_alone_is_divided_like_any_file(tmp_path: Path) -> None:
+    assert [row.side for row in load_task(divided(tmp_path, {"train": "a b"})).examples] == [None, None]
+
+
+def test_a_test_row_that_the_search_would_see_is_refused_with_both_places(tmp_path: Path) -> None:
+    path = divided(tmp_path, {"train": "a b", "dev": "c", "test": "d B"})
+    with pytest.raises(BadInput) as caught:
+        load_task(path)
+    said = str(caught.value).replace(str(tmp_path), "FOLDER")
+    assert said == (
+        "FOLDER/test.csv:3: this test row has the same inputs as FOLDER/train.csv:3, which the search reads or scores; "
+        "remove one of them"
+    )
+
+
+def test_a_dev_row_that_is_also_a_train_row_is_told(tmp_path: Path) -> None:
+    loaded = load_task(divided(tmp_path, {"train": "a b", "dev": "b", "test": "c"}))
+    (note,) = loaded.notes
+    assert note.replace(str(tmp_path), "FOLDER") == (
+        "a dev row has the same inputs as train rows (FOLDER/dev.csv:2 and FOLDER/train.csv:3), "
+        "so dev scores flatter edits"
+    )

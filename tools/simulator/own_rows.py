@@ -9,6 +9,7 @@ from pathlib import Path
 
 from socratune.memory.errors import BadInput
 from socratune.memory.records import Example
+from socratune.tools.assertions import judgements
 from socratune.tools.datasets import columns, load
 from socratune.tools.simulator.world import BUILTIN, World
 
@@ -36,9 +37,11 @@ def right_answer(inputs: Iterable[str], world: World) -> str | None:
 
 
 def labelled(examples: Sequence[Example], world: World) -> tuple[Example, ...]:
-    """Return the examples, those without a label with the world's own."""
+    """Return the examples, those that have no label, or a rubric in its place, with the world's own if it has one."""
     return tuple(
-        row if row.expected else replace(row, expected=right_answer(row.inputs.values(), world) or "")
+        replace(row, expected=right_answer(row.inputs.values(), world) or row.expected)
+        if not row.expected or judgements(row)
+        else row
         for row in examples
     )
 

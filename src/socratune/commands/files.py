@@ -1,11 +1,12 @@
-"""`init` and `apply`: the user's own files, at the beginning and at the end."""
+"""`init`, `apply` and `export`: the user's own files, at the beginning and at the end."""
 
 # ruff: noqa: PLC0415  # what is heavy is imported by the command that needs it, so that --help answers at once
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
     from socratune.tools.task_files import LoadedTask
 
 PromptFile = Annotated[Path, typer.Argument(metavar="PROMPT", help="A text file with the prompt.")]
-RowsFile = Annotated[Path, typer.Argument(metavar="ROWS", help="Labelled rows: csv, jsonl or json.")]
+RowsFile = Annotated[Path, typer.Argument(metavar="ROWS", help="Labelled rows: csv, tsv, jsonl, json or parquet.")]
+Form = Annotated[Literal["text", "promptfoo", "langchain", "json"], typer.Option("--to", help="The form to write.")]
+ExportFile = Annotated[Path | None, typer.Option("--out", metavar="FILE", help="A new file; stdout without it.")]
 Out = Annotated[Path, typer.Option(help="The task file to write.")]
 
 
@@ -26,10 +29,7 @@ def init(prompt: PromptFile, rows: RowsFile, out: Out = Path("task.yaml")) -> No
     from socratune.text import plain
     from socratune.tools.guess import draft
 
-    if out.exists():
-        raise BadInput("exists already", place=str(out), cure="pass --out with another name")
-    if not out.parent.is_dir():
-        raise BadInput("there is no such folder", place=str(out.parent), cure="make it first")
+    _check_new(out)
     text, notes = draft(prompt, rows, folder=out.parent)
     out.write_text(text, encoding="utf-8")
     typer.echo(f"Wrote {out}. What was guessed, for you to correct:")
@@ -40,6 +40,13 @@ def init(prompt: PromptFile, rows: RowsFile, out: Out = Path("task.yaml")) -> No
         typer.echo(f"Edit `target:` first, it cannot be used as it stands: {plain(unusable)}")
     typer.echo("Say in `goal:` what a good answer is and in `target:` which model runs the prompt. Then:")
     typer.echo(f"\n  socratune optimize {out}")
+
+
+def _check_new(out: Path) -> None:
+    if out.exists():
+        raise BadInput("exists already", place=str(out), cure="pass --out with another name")
+    if not out.parent.is_dir():
+        raise BadInput("there is no such folder", place=str(out.parent), cure="make it first")
 
 
 def _trouble_with_target(file: Path) -> str:
@@ -80,6 +87,31 @@ def apply(run: RunName, manner: Manner) -> None:
     if not manner.yes:
         _agree()
     typer.echo(f"Wrote {write_back(loaded, result.best.prompt)}")
+
+
+def export(run: RunName, to: Form, manner: Manner, out: ExportFile = None) -> None:
+    """Write the prompt that a run stands for in the form of another tool."""
+    from socratune.outcome import read_result
+    from socratune.text import plain
+    from socratune.tools.export import FORMS
+    from socratune.tools.task_files import load_task
+
+    if out is not None:
+        _check_new(out)
+    folder = manner.place.run(run)
+    read_result(folder)
+    loaded = load_task(folder.best)
+    exported = FORMS[to](loaded.task, loaded.task.prompt, loaded.examples)
+    if out is not None:
+        out.write_text(exported.text, encoding="utf-8")
+        typer.echo(f"Wrote {out}", err=True)
+    if manner.json:
+        record = {"schema_version": 1, "run": folder.id, "to": to, "text": exported.text, "not_kept": exported.lost}
+        typer.echo(json.dumps(record))
+    elif out is None:
+        typer.echo(exported.text, nl=False)
+    for line in exported.lost:
+        typer.echo(f"not kept: {plain(line)}", err=True)
 
 
 def _agree() -> None:
