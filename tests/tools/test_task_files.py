@@ -198,7 +198,7 @@ def test_a_locked_text_is_in_the_style_of_the_prompt(tmp_path: Path) -> None:
             "metric: {rubric: ...}",
         ),
         (PROMPT + REST.replace("exact", "{rubric: a, label: x}"), ":4: one of label and output is missing"),
-        (PROMPT + REST.replace("exact", "{rubric: file://../x.md}"), ":4: 'file://../x.md' leads out of the folder"),
+        (PROMPT + REST.replace("exact", "{rubric: file://../x.md}"), ":4: '../x.md' leads out of the folder"),
         (PROMPT + REST + "rubric: good\n", ":6: unknown key 'rubric'; under metric: write {rubric: "),
         (PROMPT + REST.replace("exact", "pairwise"), ":4: metric pairwise judges by the goal, and there is none"),
         (PROMPT + REST.replace("exact", "{name: pairwise, a: 1}"), ":4: metric 'pairwise' has no option 'a'"),

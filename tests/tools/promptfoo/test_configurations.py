@@ -157,7 +157,7 @@ def asks(assertion: str) -> str:
     [
         ("prompts: ['{{ticket}}', 'b']\n" + INLINE, ":1: 2 prompts: '{{ticket}}', 'b'; leave the one"),
         ("prompts: [file://p.py]\n" + INLINE, ":1: prompts in .py files are not supported"),
-        ("prompts: [file://../one.md]\n" + INLINE, ":1: 'file://../one.md' leads out of the folder"),
+        ("prompts: [file://../one.md]\n" + INLINE, ":1: '../one.md' leads out of the folder"),
         ("prompts: ['{{ticket | upper}}']\n" + INLINE, ":1: the Nunjucks filter '{{ticket | upper}}' is not supported"),
         ("prompts:\n- a\n  {% if x %}{{ticket}}\n" + INLINE, ":2: the Nunjucks tag '{% if x %}' is not supported"),
         ("prompts: ['{{env.KEY}} {{ticket}}']\n" + INLINE, ":1: the Nunjucks expression '{{env.KEY}}' is not"),
@@ -196,7 +196,7 @@ def test_what_is_not_supported_is_named_with_its_line(text: str, said: str, tmp_
         ("[openai:a, openai:b]", ":2: 2 providers: 'openai:a', 'openai:b'; name one with --target"),
         ("[openai:completion:a]", ":2: the provider 'openai:completion:a' is not supported; name one with --target"),
         ("[file://mine.py]", ":2: the provider 'file://mine.py' is not supported"),
-        ("[{id: openai:a, config: {temperature: 0}}]", ":2: 'temperature' in config is not supported; take it out, or"),
+        ("[{id: openai:a, config: {top_p: 0.5}}]", ":2: 'top_p' in config is not supported; take it out, or"),
     ],
 )
 def test_no_provider_is_taken_silently(providers: str, said: str, tmp_path: Path) -> None:
