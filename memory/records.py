@@ -34,6 +34,19 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """What one call used, in tokens."""
+
+    tokens_in: int
+    """All of the request, whatever each of them cost."""
+    tokens_out: int
+    tokens_cached: int = 0
+    """Those of `tokens_in` that the provider had kept from an earlier call."""
+    tokens_written: int = 0
+    """Those of `tokens_in` that the provider was paid to keep for later calls."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Example:
     """One row: the inputs, by variable, and the expected output."""
 

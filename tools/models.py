@@ -10,8 +10,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from socratune.memory.records import Example, Message, digest
+from socratune.memory.records import Example, Message, Usage, digest
 from socratune.tools.model_spec import ModelSpec
+from socratune.tools.tokens import estimate
 
 ANSWER = "stop"
 """The only stop reason that counts as an answer; adapters map what their provider calls a natural end to it."""
@@ -25,6 +26,27 @@ class Request:
     max_tokens: int
     repeat: int = 0
     """Which of several answers to the same question this is, counted from 0."""
+    prefix: int = 0
+    """Characters at the beginning, counted over the messages, that other requests share.
+
+    It may change what an answer costs, never what it says, and is no part of the key.
+    """
+
+    @property
+    def shared(self) -> tuple[str, ...]:
+        """The beginning that other requests share, message by message; the last part may be cut within its message."""
+        left, parts = self.prefix, []
+        for message in self.messages:
+            if left <= 0:
+                break
+            parts.append(message.content[:left])
+            left -= len(message.content)
+        return tuple(parts)
+
+    @property
+    def tokens(self) -> int:
+        """About how many tokens the messages are."""
+        return sum(estimate(message.content) for message in self.messages)
 
     def key(self, model: str) -> str:
         """Return what makes two calls the same call: every byte sent, and the repeat number."""
@@ -33,13 +55,11 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
+class Reply(Usage):
     """What came back."""
 
     text: str
     stop_reason: str | None
-    tokens_in: int
-    tokens_out: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,10 +68,27 @@ class Price:
 
     input: float
     output: float
+    cache_read: float | None = None
+    """Of input that the provider had kept; None for the full price."""
+    cache_write: float | None = None
+    """Of input that the provider is to keep; None for the full price."""
 
-    def cost(self, *, tokens_in: int, tokens_out: int) -> float:
-        """Return USD."""
-        return (tokens_in * self.input + tokens_out * self.output) / 1_000_000
+    def cost(self, *, tokens_in: int, tokens_out: int, tokens_cached: int = 0, tokens_written: int = 0) -> float:
+        """Return USD; `tokens_in` counts all input, what was kept and what is to be kept included."""
+        read = self.input if self.cache_read is None else self.cache_read
+        write = self.input if self.cache_write is None else self.cache_write
+        plain = tokens_in - tokens_cached - tokens_written
+        sent = plain * self.input + tokens_cached * read + tokens_written * write
+        return (sent + tokens_out * self.output) / 1_000_000
+
+    def of(self, used: Usage) -> float:
+        """Return the USD that a call cost."""
+        return self.cost(
+            tokens_in=used.tokens_in,
+            tokens_out=used.tokens_out,
+            tokens_cached=used.tokens_cached,
+            tokens_written=used.tokens_written,
+        )
 
 
 class LanguageModel(Protocol):
@@ -75,6 +112,15 @@ class Closable(Protocol):
 
     async def aclose(self) -> None:
         """Let go of them; the next call opens new ones. Closing twice is harmless."""
+
+
+@runtime_checkable
+class KeepsPrefixes(Protocol):
+    """A model whose provider keeps the beginnings of requests, and asks less when one comes again."""
+
+    @property
+    def kept_from(self) -> int | None:
+        """Tokens from which on a beginning is kept; None when none is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

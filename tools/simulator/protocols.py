@@ -33,6 +33,7 @@ class Heard:
 
     model: str
     request: Request
+    """Its `prefix` is what the client asks to keep, up to the last mark."""
     stream: bool
 
 
@@ -46,6 +47,8 @@ class Said:
     stop_reason: str | None
     tokens_in: int
     tokens_out: int
+    tokens_cached: int = 0
+    tokens_written: int = 0
     shows_usage: bool = True
 
     @property
@@ -58,6 +61,7 @@ class Said:
 class _Block(BaseModel):
     type: Literal["text"]
     text: str
+    cache_control: dict[str, JsonValue] | None = None
 
 
 class _Turn(BaseModel):
@@ -66,7 +70,7 @@ class _Turn(BaseModel):
 
     @property
     def text(self) -> str:
-        return self.content if isinstance(self.content, str) else "".join(block.text for block in self.content)
+        return _text(self.content)
 
 
 class _Body(BaseModel):
@@ -79,11 +83,30 @@ class _Body(BaseModel):
 
     @property
     def instructions(self) -> str:
-        return self.system if isinstance(self.system, str) else "".join(block.text for block in self.system)
+        return _text(self.system)
+
+    @property
+    def kept(self) -> int:
+        """Characters up to the end of the last block that is marked; 0 without a mark."""
+        contents = [self.system, *(turn.content for turn in self.messages)]
+        ends, at = [0], 0
+        for content in contents:
+            for block in [] if isinstance(content, str) else content:
+                at += len(block.text)
+                ends += [at] if block.cache_control else []
+            at += len(content) if isinstance(content, str) else 0
+        return ends[-1]
+
+
+def _text(content: str | list[_Block]) -> str:
+    return content if isinstance(content, str) else "".join(block.text for block in content)
 
 
 class WireProtocol(Protocol):
     """How one provider's requests and answers are written."""
+
+    keeps_by_itself: bool
+    """Whether beginnings of requests are kept without a mark."""
 
     def read(self, raw: Mapping[str, JsonValue], headers: Mapping[str, str]) -> Heard:
         """Return the request. Raises `Refused` as the provider would."""
@@ -126,6 +149,8 @@ def _event(name: str | None, value: object) -> str:
 
 class OpenAIProtocol:
     """`POST /v1/chat/completions`."""
+
+    keeps_by_itself = True
 
     def read(self, raw: Mapping[str, JsonValue], headers: Mapping[str, str]) -> Heard:
         """Return the request; a limit on the answer is optional."""
@@ -188,7 +213,12 @@ class OpenAIProtocol:
 
     def _usage(self, said: Said) -> dict[str, JsonValue]:
         total = said.tokens_in + said.tokens_out
-        return {"prompt_tokens": said.tokens_in, "completion_tokens": said.tokens_out, "total_tokens": total}
+        return {
+            "prompt_tokens": said.tokens_in,
+            "completion_tokens": said.tokens_out,
+            "total_tokens": total,
+            "prompt_tokens_details": {"cached_tokens": said.tokens_cached},
+        }
 
     def _reason(self, said: Said) -> str | None:
         return {"max_tokens": "length", "refusal": "stop"}.get(said.stop_reason or "", said.stop_reason)
@@ -196,6 +226,8 @@ class OpenAIProtocol:
 
 class AnthropicProtocol:
     """`POST /v1/messages`."""
+
+    keeps_by_itself = False
 
     def read(self, raw: Mapping[str, JsonValue], headers: Mapping[str, str]) -> Heard:
         """Return the request; a limit is required, sampling is not allowed, and the user speaks first."""
@@ -208,7 +240,8 @@ class AnthropicProtocol:
         body = _body(raw)
         if body.max_tokens is None:
             raise Refused(400, "invalid_request_error", "max_tokens: Field required")
-        request = Request(messages=(*_system(body.instructions), *_dialogue(body)), max_tokens=body.max_tokens)
+        turns = (*_system(body.instructions), *_dialogue(body))
+        request = Request(messages=turns, max_tokens=body.max_tokens, prefix=body.kept)
         return Heard(model=body.model, request=request, stream=body.stream)
 
     def error(self, refused: Refused) -> dict[str, JsonValue]:
@@ -264,7 +297,12 @@ class AnthropicProtocol:
         }
 
     def _usage(self, said: Said, tokens_out: int) -> dict[str, JsonValue]:
-        return {"input_tokens": said.tokens_in, "output_tokens": tokens_out}
+        return {
+            "input_tokens": said.tokens_in - said.tokens_cached - said.tokens_written,
+            "cache_creation_input_tokens": said.tokens_written,
+            "cache_read_input_tokens": said.tokens_cached,
+            "output_tokens": tokens_out,
+        }
 
     def _reason(self, said: Said) -> str | None:
         return "end_turn" if said.stop_reason == ANSWER else said.stop_reason
