@@ -12,7 +12,7 @@ from socratune.memory.ledger import Ledger
 from socratune.memory.records import Candidate, Example, Rollout
 from socratune.tools.caller import Line
 from socratune.tools.purse import Phase
-from socratune.tools.template import messages
+from socratune.tools.template import messages, shared_prefix
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,8 +46,9 @@ class Evaluator:
 
     async def _rollout(self, candidate: Candidate, example: Example, phase: Phase, repeat: int) -> Rollout:
         request = messages(candidate.prompt, example.inputs)
+        prefix = shared_prefix(candidate.prompt, example.inputs)
         try:
-            output = await self.line.ask(request, phase=phase, repeat=repeat)
+            output = await self.line.ask(request, phase=phase, repeat=repeat, prefix=prefix)
             score = await self.scorer.score(output, example, phase=phase)
         except CallFailed as error:
             return Rollout(candidate_id=candidate.id, example_id=example.id, repeat=repeat, error=error.reason)

@@ -45,6 +45,8 @@ class PaidReply:
     tokens_in: int
     tokens_out: int
     usd: float
+    tokens_cached: int = 0
+    """Those of `tokens_in` that came from the provider's cache."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +58,8 @@ class Spent:
     tokens_in: int = 0
     tokens_out: int = 0
     usd: float = 0.0
+    tokens_cached: int = 0
+    """Those of `tokens_in` that came from the provider's cache."""
 
     @property
     def tokens(self) -> int:
@@ -162,34 +166,28 @@ class Ledger:
 
     async def complete_call(self, call: int, paid: PaidReply) -> None:
         """Write the answer of a call."""
-        values = {
-            "state": "completed",
-            "reply": paid.text,
-            "tokens_in": paid.tokens_in,
-            "tokens_out": paid.tokens_out,
-            "usd": paid.usd,
-        }
-        await self._update_call(call, values)
+        await self._update_call(call, {"state": "completed", "reply": paid.text} | _billed(paid))
 
-    async def fail_call(self, call: int, error: str, *, billed: PaidReply | None = None) -> None:
-        """Write that a call gave no answer that counts; `billed` is what it cost all the same."""
-        values: dict[str, Any] = {"state": "cut" if billed else "failed", "error": error}
-        if billed:
-            values |= {"tokens_in": billed.tokens_in, "tokens_out": billed.tokens_out, "usd": billed.usd}
-        await self._update_call(call, values)
+    async def fail_call(self, call: int, error: str, *, billed: PaidReply | None = None, final: bool = True) -> None:
+        """Write that a call gave no answer that counts; `billed` is what it cost all the same.
+
+        One that was billed and would come to the same again is `cut`; when another attempt may help it `broke`.
+        """
+        state = "failed" if billed is None else "cut" if final else "broke"
+        await self._update_call(call, {"state": state, "error": error} | (_billed(billed) if billed else {}))
 
     def paid(self, key: str) -> PaidReply | None:
         """Return the answer to a call that was completed before."""
-        columns = (calls.c.reply, calls.c.tokens_in, calls.c.tokens_out, calls.c.usd)
+        columns = (calls.c.reply, calls.c.tokens_in, calls.c.tokens_out, calls.c.tokens_cached, calls.c.usd)
         same = (calls.c.run == self.run, calls.c.key == key, calls.c.state == "completed")
         found = self._read(sa.select(*columns).where(*same).limit(1))
         if not found:
             return None
-        row = found[0]
-        return PaidReply(text=row.reply, tokens_in=row.tokens_in, tokens_out=row.tokens_out, usd=row.usd)
+        text, tokens_in, tokens_out, tokens_cached, usd = found[0]
+        return PaidReply(text=text, tokens_in=tokens_in, tokens_out=tokens_out, usd=usd, tokens_cached=tokens_cached)
 
     def cut(self, key: str) -> str | None:
-        """Return why the answer to this call did not count, when one came and was billed."""
+        """Return why the answer to this call did not count, when one came, was billed and would be the same again."""
         same = (calls.c.run == self.run, calls.c.key == key, calls.c.state == "cut")
         found = self._read(sa.select(calls.c.error).where(*same).limit(1))
         return str(found[0].error) if found else None
@@ -197,26 +195,29 @@ class Ledger:
     def spent(self, *, state: str = "completed") -> dict[Role, Spent]:
         """Return what the calls in `state` used, by role; calls that were sent and never settled cost their reserve.
 
-        Answers that were cut are paid for like completed ones and count with them.
+        What was cut is paid for like a completed call and counts with them. What broke off is paid for too, but is no
+        call of its own: the attempt that ended it is.
         """
         usd = calls.c.usd if state == "completed" else calls.c.reserved_usd
-        states = ("completed", "cut") if state == "completed" else (state,)
-        sums = (sa.func.count(), sa.func.sum(calls.c.tokens_in), sa.func.sum(calls.c.tokens_out), sa.func.sum(usd))
-        query = sa.select(calls.c.role, *sums).where(calls.c.run == self.run, calls.c.state.in_(states))
+        states = ("completed", "cut", "broke") if state == "completed" else (state,)
+        count = sa.func.sum(sa.case((calls.c.state == "broke", 0), else_=1))
+        sums = (sa.func.sum(each) for each in (calls.c.tokens_in, calls.c.tokens_out, calls.c.tokens_cached, usd))
+        query = sa.select(calls.c.role, count, *sums).where(calls.c.run == self.run, calls.c.state.in_(states))
         return {
             role: Spent(
-                calls=count,
-                rollouts=count if role == "target" else 0,
+                calls=ended,
+                rollouts=ended if role == "target" else 0,
                 tokens_in=tokens_in,
                 tokens_out=tokens_out,
                 usd=used,
+                tokens_cached=cached,
             )
-            for role, count, tokens_in, tokens_out, used in self._read(query.group_by(calls.c.role))
+            for role, ended, tokens_in, tokens_out, cached, used in self._read(query.group_by(calls.c.role))
         }
 
     def failed(self) -> dict[Role, int]:
         """Return the number of failed attempts by role."""
-        failed = calls.c.state.in_(("failed", "cut"))
+        failed = calls.c.state.in_(("failed", "cut", "broke"))
         query = sa.select(calls.c.role, sa.func.count()).where(calls.c.run == self.run, failed)
         return dict(tuple(row) for row in self._read(query.group_by(calls.c.role)))
 
@@ -284,6 +285,10 @@ class Ledger:
         """Return events in the order in which they were recorded; of all kinds when none is named."""
         query = sa.select(events).where(events.c.run == self.run).order_by(events.c.seq)
         return [_event(row) for row in self._read(query.where(events.c.kind.in_(kinds)) if kinds else query)]
+
+
+def _billed(paid: PaidReply) -> dict[str, float]:
+    return {name: getattr(paid, name) for name in ("tokens_in", "tokens_out", "tokens_cached", "usd")}
 
 
 def _event(row: Any) -> Event:

@@ -15,13 +15,14 @@ import stamina
 
 from socratune.memory.errors import BadInput, CallFailed, FinalFailure, Paused, TransientFailure
 from socratune.memory.ledger import CallStart, Ledger, PaidReply, Spent
-from socratune.memory.records import Message, Role
+from socratune.memory.records import Message, Role, Usage
 from socratune.tools.datasets import well_formed
 from socratune.tools.models import ANSWER, Closable, LanguageModel, Price, Reply, Request
 from socratune.tools.purse import Phase, Purse
 from socratune.tools.sections import seal
 from socratune.tools.throttle import Throttle
 from socratune.tools.tokens import at_most
+from socratune.tools.vanguard import Vanguard, kept_beginning
 
 ATTEMPTS = 6
 LONGEST_WAIT = 120.0
@@ -30,6 +31,7 @@ SLOWEST_CALL = 300.0
 """Seconds from sending to the last word."""
 STRAIGHT_FAILURES = 20
 """So many calls without an answer in between pause the run: the trouble is not one row's."""
+NOTHING = Spent()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,18 +42,29 @@ class Line:
     role: Role
     max_tokens: int
 
-    async def ask(self, messages: tuple[Message, ...], *, phase: Phase, repeat: int = 0) -> str:
-        """Return the answer's text. Raises `CallFailed`, `BudgetExhausted`, `Paused` or `Interrupted`."""
-        request = Request(messages=messages, max_tokens=self.max_tokens, repeat=repeat)
+    async def ask(self, messages: tuple[Message, ...], *, phase: Phase, repeat: int = 0, prefix: int = 0) -> str:
+        """Return the answer's text. Raises `CallFailed`, `BudgetExhausted`, `Paused` or `Interrupted`.
+
+        `prefix` is how many characters at the beginning other requests share.
+        """
+        request = Request(messages=messages, max_tokens=self.max_tokens, repeat=repeat, prefix=prefix)
         return (await self.caller.call(self.role, request, phase=phase)).text
 
 
 class _CutAnswer(FinalFailure):
     """The provider answered, and billed, but what came did not end by itself."""
 
-    def __init__(self, model: str, stop_reason: str | None, paid: PaidReply) -> None:
-        super().__init__(model, f"the answer did not end by itself (stop reason {stop_reason!r})")
-        self.paid = paid
+    def __init__(self, model: str, reply: Reply) -> None:
+        super().__init__(model, f"the answer did not end by itself (stop reason {reply.stop_reason!r})")
+        self.used = reply
+
+
+@dataclass(slots=True, kw_only=True)
+class _Bill:
+    """What a call has cost and is not booked yet."""
+
+    phase: Phase
+    due: Spent = NOTHING
 
 
 class Caller:
@@ -64,6 +77,7 @@ class Caller:
         self._ledger = ledger
         self._secret = secret
         self._throttles = {role: Throttle(concurrency) for role in models}
+        self._vanguard = Vanguard()
         self._flying: dict[str, asyncio.Task[PaidReply]] = {}
         self._straight_failures = 0
         self._last_failure = ""
@@ -101,44 +115,55 @@ class Caller:
         # The target is sent the row as it is: what looks like a mark there is the row's own.
         if role != "target":
             request = replace(request, messages=seal(request.messages, self._secret))
-        worst = _worst_case(role, request, model.price)
+        beginning = kept_beginning(model, request)
+        worst = _worst_case(role, request, model.price, is_kept=beginning is not None)
         await self.purse.admit(phase, worst)
-        spent = Spent()
+        bill = _Bill(phase=phase)
         try:
             start = CallStart(key=key, role=role, phase=phase, model=model.name, reserved_usd=worst.usd)
-            paid = await self._persist(model, request, start)
-            spent = _spent(role, paid)
-        except _CutAnswer as error:
-            spent = _spent(role, error.paid)
-            raise
+            async with self._vanguard.turn(beginning):
+                return await self._persist(request, start, bill)
         finally:
-            self.purse.settle(worst, spent)
-        return paid
+            self.purse.settle(worst, bill.due)
 
-    async def _persist(self, model: LanguageModel, request: Request, start: CallStart) -> PaidReply:
+    async def _persist(self, request: Request, start: CallStart, bill: _Bill) -> PaidReply:
         """Attempt the call until it is answered or not worth another attempt."""
         async for attempt in stamina.retry_context(on=_pause_before_retry, attempts=ATTEMPTS, timeout=None):
             with attempt:
-                return await self._attempt(model, request, start)
+                if bill.due != NOTHING:
+                    await self.purse.lose(bill.phase, bill.due)
+                    bill.due = NOTHING
+                return await self._attempt(request, start, bill)
         raise AssertionError("a retry context ends by returning or raising")  # pragma: no cover
 
-    async def _attempt(self, model: LanguageModel, request: Request, start: CallStart) -> PaidReply:
-        throttle = self._throttles[start.role]
+    async def _attempt(self, request: Request, start: CallStart, bill: _Bill) -> PaidReply:
+        model, throttle = self._models[start.role], self._throttles[start.role]
         async with throttle.slot():
             self.purse.check_open()
             if self._straight_failures >= STRAIGHT_FAILURES:
                 raise Paused(f"{STRAIGHT_FAILURES} calls in a row gave no answer; the last: {self._last_failure}")
             row = await self._ledger.begin_call(start)
             try:
-                paid = _paid(model, await _send(model, request))
+                reply = await _answer(model, request)
             except CallFailed as error:
-                await self._ledger.fail_call(row, error.reason, billed=_billed(error))
+                await self._book_failure(row, start, error, bill)
                 self._failed(error, throttle)
                 raise
+            paid = _paid(model, reply, well_formed(reply.text))
             await self._ledger.complete_call(row, paid)
+            bill.due = _spent(start.role, paid)
             throttle.answered()
             self._straight_failures = 0
             return paid
+
+    async def _book_failure(self, row: int, start: CallStart, error: CallFailed, bill: _Bill) -> None:
+        """Write what became of an attempt, and what it may have cost."""
+        billed = _paid(self._models[start.role], error.used) if error.used else None
+        is_final = not isinstance(error, TransientFailure)
+        await self._ledger.fail_call(row, error.reason, billed=billed, final=is_final)
+        if billed is not None:
+            cost = _spent(start.role, billed)
+            bill.due = cost if is_final else replace(cost, calls=0, rollouts=0)
 
     def _failed(self, error: CallFailed, throttle: Throttle) -> None:
         # Answers that are cut are the prompt's doing, not the provider's.
@@ -148,14 +173,26 @@ class Caller:
             throttle.refused(error.retry_after or 0.0)
 
 
+async def _answer(model: LanguageModel, request: Request) -> Reply:
+    """Return what counts as an answer: only a natural end does; what was cut or refused must not become a score."""
+    reply = await _send(model, request)
+    if reply.stop_reason != ANSWER:
+        raise _CutAnswer(model.name, reply)
+    return reply
+
+
 async def _send(model: LanguageModel, request: Request) -> Reply:
     try:
-        async with asyncio.timeout(SLOWEST_CALL):
+        async with asyncio.timeout(SLOWEST_CALL) as timer:
             return await model.complete(request)
     except CallFailed:
         raise
     except TimeoutError as error:
-        raise TransientFailure(model.name, f"no answer within {SLOWEST_CALL:.0f} s") from error
+        slow = TransientFailure(model.name, f"no answer within {SLOWEST_CALL:.0f} s")
+        # It was being answered all the time, or silence would have ended it; nobody knows how much was said.
+        said = request.max_tokens if timer.expired() else 0
+        slow.used = Usage(tokens_in=request.tokens, tokens_out=said)
+        raise slow from error
     except Exception as error:  # models are other people's code: one bad call must not end a run
         raise FinalFailure(model.name, f"{type(error).__name__} in the model's own code") from error
 
@@ -167,28 +204,32 @@ def _pause_before_retry(error: Exception) -> bool | float:
     return True if error.retry_after is None else min(error.retry_after, LONGEST_WAIT)
 
 
-def _paid(model: LanguageModel, reply: Reply) -> PaidReply:
-    """Only a natural end counts as an answer; what was cut or refused must not become a score."""
-    usd = model.price.cost(tokens_in=reply.tokens_in, tokens_out=reply.tokens_out) if model.price else 0.0
-    text = well_formed(reply.text)
-    paid = PaidReply(text=text, tokens_in=reply.tokens_in, tokens_out=reply.tokens_out, usd=usd)
-    if reply.stop_reason != ANSWER:
-        raise _CutAnswer(model.name, reply.stop_reason, paid)
-    return paid
-
-
-def _billed(error: CallFailed) -> PaidReply | None:
-    return error.paid if isinstance(error, _CutAnswer) else None
+def _paid(model: LanguageModel, used: Usage, text: str = "") -> PaidReply:
+    return PaidReply(
+        text=text,
+        tokens_in=used.tokens_in,
+        tokens_out=used.tokens_out,
+        tokens_cached=used.tokens_cached,
+        usd=model.price.of(used) if model.price else 0.0,
+    )
 
 
 def _spent(role: Role, paid: PaidReply) -> Spent:
-    rollouts = 1 if role == "target" else 0
-    return Spent(calls=1, rollouts=rollouts, tokens_in=paid.tokens_in, tokens_out=paid.tokens_out, usd=paid.usd)
+    return Spent(
+        calls=1,
+        rollouts=1 if role == "target" else 0,
+        tokens_in=paid.tokens_in,
+        tokens_out=paid.tokens_out,
+        tokens_cached=paid.tokens_cached,
+        usd=paid.usd,
+    )
 
 
-def _worst_case(role: Role, request: Request, price: Price | None) -> Spent:
+def _worst_case(role: Role, request: Request, price: Price | None, *, is_kept: bool) -> Spent:
+    """Return the most that a call can cost; input that the provider is asked to keep may all be billed as that."""
     tokens_in = sum(at_most(message.content) for message in request.messages)
-    usd = price.cost(tokens_in=tokens_in, tokens_out=request.max_tokens) if price else 0.0
+    written = tokens_in if is_kept else 0
+    usd = price.cost(tokens_in=tokens_in, tokens_out=request.max_tokens, tokens_written=written) if price else 0.0
     rollouts = 1 if role == "target" else 0
     return Spent(calls=1, rollouts=rollouts, tokens_in=tokens_in, tokens_out=request.max_tokens, usd=usd)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Callable
+from collections.abc import AsyncIterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -12,12 +12,13 @@ from socratune.tools.models import ANSWER, Price, Reply, Request
 from socratune.tools.providers.clients import Clients, client_options
 from socratune.tools.providers.endpoint import Endpoint
 from socratune.tools.providers.failures import translated
+from socratune.tools.providers.prefixes import Mark, kept_at, mark_of
 from socratune.tools.providers.prices import price_of
-from socratune.tools.providers.stream import USUAL, Draft, Limits, check_stream, content_limits
+from socratune.tools.providers.stream import USUAL, Draft, Limits, check_stream, receiving
 
 if TYPE_CHECKING:
     from anthropic import AsyncAnthropic
-    from anthropic.types import MessageParam
+    from anthropic.types import MessageParam, TextBlockParam
 
 NATURAL_END = "end_turn"
 
@@ -81,14 +82,20 @@ class AnthropicModel:
         """None when nobody knows."""
         return price_of(self.endpoint)
 
+    @property
+    def kept_from(self) -> int | None:
+        """Tokens from which on the provider keeps what requests begin with; None when none is known to."""
+        return kept_at(self.endpoint)
+
     async def complete(self, request: Request) -> Reply:
         """Answer. Raises `TransientFailure` when another attempt may help, else `FinalFailure`."""
         import anthropic  # noqa: PLC0415  # heavy
 
         client = await self._clients.get()
-        with translated(self.name, anthropic):
-            async with content_limits(self.name, self.limits) as heard:
-                return (await self._draft(client, request, heard)).reply(self.name, request)
+        async with receiving(self.name, request, self.limits) as draft:
+            with translated(self.name, anthropic):
+                await self._receive(client, request, draft)
+            return draft.reply(self.name, request)
 
     async def aclose(self) -> None:
         """Close the connections of the running event loop; the next call opens new ones."""
@@ -99,49 +106,67 @@ class AnthropicModel:
 
         return AsyncAnthropic(**client_options(self.endpoint, self.limits, DefaultAsyncHttpxClient))
 
-    async def _draft(self, client: AsyncAnthropic, request: Request, heard: Callable[[], None]) -> Draft:
+    async def _receive(self, client: AsyncAnthropic, request: Request, draft: Draft) -> None:
         from anthropic import omit  # noqa: PLC0415  # heavy
 
+        mark = mark_of(request, self.kept_from)
         async with await client.messages.create(
             model=self.endpoint.spec.name,
-            system=_system(request) or omit,
-            messages=_turns(request),
+            system=_system(request, mark) or omit,
+            messages=_turns(request, mark),
             max_tokens=request.max_tokens,
             stream=True,
         ) as stream:
             check_stream(self.name, stream.response.headers.get("content-type", ""))
-            return await _received(stream, heard)
+            draft.began = True
+            await _fill(draft, stream)
 
 
-def _system(request: Request) -> str:
-    return "\n\n".join(message.content for message in request.messages if message.role == "system")
+def _system(request: Request, mark: Mark | None) -> str | list[TextBlockParam]:
+    systems = [number for number, message in enumerate(request.messages) if message.role == "system"]
+    if len(systems) == 1:
+        return _content(request, systems[0], mark)
+    return "\n\n".join(request.messages[number].content for number in systems)
 
 
-def _turns(request: Request) -> list[MessageParam]:
+def _turns(request: Request, mark: Mark | None) -> list[MessageParam]:
     turns: list[MessageParam] = []
-    for message in request.messages:
+    for number, message in enumerate(request.messages):
         if message.role == "user":
-            turns.append({"role": "user", "content": message.content})
+            turns.append({"role": "user", "content": _content(request, number, mark)})
         elif message.role == "assistant":
-            turns.append({"role": "assistant", "content": message.content})
+            turns.append({"role": "assistant", "content": _content(request, number, mark)})
     return turns
 
 
-async def _received(stream: AsyncIterable[object], heard: Callable[[], None]) -> Draft:
-    draft = Draft()
+def _content(request: Request, number: int, mark: Mark | None) -> str | list[TextBlockParam]:
+    """Return a message's text; where the mark stands, in blocks of which the first is to be kept."""
+    text = request.messages[number].content
+    if mark is None or mark.message != number:
+        return text
+    kept, rest = text[: mark.length], text[mark.length :]
+    if rest and not rest.strip():
+        return text  # a block of nothing but space is refused
+    marked: TextBlockParam = {"type": "text", "text": kept, "cache_control": {"type": "ephemeral"}}
+    return [marked, {"type": "text", "text": rest}] if rest else [marked]
+
+
+async def _fill(draft: Draft, stream: AsyncIterable[object]) -> None:
     async for each in stream:
         event = _Event.model_validate(each)
         said = event.delta or event.content_block
         if said is not None and (said.text or said.thinking):
-            heard()
+            draft.heard()
         _take(draft, event, said)
-    return draft
 
 
 def _take(draft: Draft, event: _Event, said: _Delta | None) -> None:
     usage = event.message.usage if event.message else event.usage
     if usage is not None:
-        draft.tokens_in = usage.sent if usage.sent is not None else draft.tokens_in
+        if usage.sent is not None:
+            draft.tokens_in = usage.sent
+            draft.tokens_cached = usage.cache_read_input_tokens or 0
+            draft.tokens_written = usage.cache_creation_input_tokens or 0
         draft.tokens_out = usage.output_tokens if usage.output_tokens is not None else draft.tokens_out
     if said is not None:
         draft.parts.append(said.text or "")

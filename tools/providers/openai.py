@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Callable
+from collections.abc import AsyncIterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -12,8 +12,9 @@ from socratune.tools.models import Price, Reply, Request
 from socratune.tools.providers.clients import Clients, client_options
 from socratune.tools.providers.endpoint import Endpoint
 from socratune.tools.providers.failures import translated
+from socratune.tools.providers.prefixes import kept_at
 from socratune.tools.providers.prices import price_of
-from socratune.tools.providers.stream import USUAL, Draft, Limits, check_stream, content_limits
+from socratune.tools.providers.stream import USUAL, Draft, Limits, check_stream, receiving
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -36,9 +37,18 @@ class _Choice(_Read):
     finish_reason: str | None = None
 
 
+class _Details(_Read):
+    cached_tokens: int | None = None
+
+
 class _Usage(_Read):
     prompt_tokens: int
     completion_tokens: int
+    prompt_tokens_details: _Details | None = None
+
+    @property
+    def cached(self) -> int:
+        return (self.prompt_tokens_details and self.prompt_tokens_details.cached_tokens) or 0
 
 
 class _Chunk(_Read):
@@ -67,14 +77,20 @@ class OpenAIModel:
         """None when nobody knows."""
         return price_of(self.endpoint)
 
+    @property
+    def kept_from(self) -> int | None:
+        """Tokens from which on the provider keeps what requests begin with; None when none is known to."""
+        return kept_at(self.endpoint)
+
     async def complete(self, request: Request) -> Reply:
         """Answer. Raises `TransientFailure` when another attempt may help, else `FinalFailure`."""
         import openai  # noqa: PLC0415  # heavy
 
         client = await self._clients.get()
-        with translated(self.name, openai):
-            async with content_limits(self.name, self.limits) as heard:
-                return (await self._draft(client, request, heard)).reply(self.name, request)
+        async with receiving(self.name, request, self.limits) as draft:
+            with translated(self.name, openai):
+                await self._receive(client, request, draft)
+            return draft.reply(self.name, request)
 
     async def aclose(self) -> None:
         """Close the connections of the running event loop; the next call opens new ones."""
@@ -85,7 +101,7 @@ class OpenAIModel:
 
         return AsyncOpenAI(**client_options(self.endpoint, self.limits, DefaultAsyncHttpxClient))
 
-    async def _draft(self, client: AsyncOpenAI, request: Request, heard: Callable[[], None]) -> Draft:
+    async def _receive(self, client: AsyncOpenAI, request: Request, draft: Draft) -> None:
         from openai import omit  # noqa: PLC0415  # heavy
 
         # Reasoning models know only the new name, many compatible servers only the old one.
@@ -99,7 +115,8 @@ class OpenAIModel:
             stream_options={"include_usage": True},
         ) as stream:
             check_stream(self.name, stream.response.headers.get("content-type", ""))
-            return await _received(stream, heard)
+            draft.began = True
+            await _fill(draft, stream)
 
 
 def _turns(request: Request) -> list[ChatCompletionMessageParam]:
@@ -114,17 +131,16 @@ def _turns(request: Request) -> list[ChatCompletionMessageParam]:
     return turns
 
 
-async def _received(stream: AsyncIterable[object], heard: Callable[[], None]) -> Draft:
-    draft = Draft()
+async def _fill(draft: Draft, stream: AsyncIterable[object]) -> None:
     async for event in stream:
         chunk = _Chunk.model_validate(event)
         if chunk.usage is not None:
             draft.tokens_in, draft.tokens_out = chunk.usage.prompt_tokens, chunk.usage.completion_tokens
+            draft.tokens_cached = chunk.usage.cached
         for choice in (chunk.choices or ())[:1]:
             if choice.delta.content or choice.delta.refusal:
-                heard()
+                draft.heard()
             _take(draft, choice)
-    return draft
 
 
 def _take(draft: Draft, choice: _Choice) -> None:
