@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from functools import reduce
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,17 @@ from socratune.memory.writer import GroupWriter
 
 _CANDIDATE = TypeAdapter(Candidate)
 _ROLLOUT = TypeAdapter(Rollout)
+
+# What every call runs is built once: building a statement takes longer than running it.
+_THIS = (calls.c.run == sa.bindparam("of"), calls.c.key == sa.bindparam("called"))
+_PAID = (
+    sa.select(calls.c.reply, calls.c.tokens_in, calls.c.tokens_out, calls.c.tokens_cached, calls.c.usd)
+    .where(*_THIS, calls.c.state == "completed")
+    .limit(1)
+)
+_CUT = sa.select(calls.c.error).where(*_THIS, calls.c.state == "cut").limit(1)
+_BEGIN = sa.insert(calls)
+_SETTLE = sa.update(calls).where(calls.c.id == sa.bindparam("call"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,12 +84,20 @@ class Spent:
 
     def plus(self, other: Spent) -> Spent:
         """Return the sum."""
-        return Spent(**{name: value + getattr(other, name) for name, value in asdict(self).items()})
+        return Spent(**{name: getattr(self, name) + getattr(other, name) for name in AMOUNTS})
+
+    def minus(self, other: Spent) -> Spent:
+        """Return the difference."""
+        return Spent(**{name: getattr(self, name) - getattr(other, name) for name in AMOUNTS})
 
     @classmethod
     def total(cls, parts: Iterable[Spent]) -> Spent:
         """Return the sum of all."""
         return reduce(cls.plus, parts, cls())
+
+
+AMOUNTS = tuple(each.name for each in fields(Spent))
+_STARTS = tuple(each.name for each in fields(CallStart))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +116,7 @@ class Ledger:
         self.run = run
         self._engine = engine
         self._fence: int | None = None
+        self._begun: set[str] | None = None
         self._writer = GroupWriter(engine, self._check_fence)
 
     @classmethod
@@ -117,18 +137,22 @@ class Ledger:
             raise RunOwned(self.run, "a process that took it over")
 
     async def _update_call(self, call: int, values: Mapping[str, Any]) -> None:
-        await self._writer.awrite(
-            lambda c: c.execute(sa.update(calls).where(calls.c.id == call).values(values)) and None
-        )
+        await self._writer.awrite(lambda c: c.execute(_SETTLE, {**values, "call": call}) and None)
 
     async def _insert_once(self, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> int:
         """Return how many rows were new."""
         statement = insert_once(self._engine, table).values(rows)
         return await self._writer.awrite(lambda c: c.execute(statement).rowcount)
 
-    def _read(self, query: sa.Select[Any]) -> list[Any]:
+    def _read(self, query: sa.Select[Any], **values: str) -> list[Any]:
         with self._engine.connect() as connection:
-            return list(connection.execute(query))
+            return list(connection.execute(query, values))
+
+    def _keys(self) -> set[str]:
+        """Return the keys of all calls that were ever begun: nothing needs to be looked up for a new one."""
+        if self._begun is None:
+            self._begun = {row.key for row in self._read(sa.select(calls.c.key).where(calls.c.run == self.run))}
+        return self._begun
 
     # --- the run
 
@@ -156,10 +180,15 @@ class Ledger:
 
     async def begin_call(self, start: CallStart) -> int:
         """Write a call that is about to be sent; returns its id once that is on disk."""
-        row = asdict(start) | {"run": self.run, "state": "sent", "began": time.time()}
+        row = {name: getattr(start, name) for name in _STARTS} | {
+            "run": self.run,
+            "state": "sent",
+            "began": time.time(),
+        }
+        self._keys().add(start.key)
 
         def insert(connection: sa.Connection) -> int:
-            inserted = connection.execute(sa.insert(calls).values(row)).inserted_primary_key
+            inserted = connection.execute(_BEGIN, row).inserted_primary_key
             return int(inserted[0]) if inserted else 0
 
         return await self._writer.awrite(insert)
@@ -178,9 +207,7 @@ class Ledger:
 
     def paid(self, key: str) -> PaidReply | None:
         """Return the answer to a call that was completed before."""
-        columns = (calls.c.reply, calls.c.tokens_in, calls.c.tokens_out, calls.c.tokens_cached, calls.c.usd)
-        same = (calls.c.run == self.run, calls.c.key == key, calls.c.state == "completed")
-        found = self._read(sa.select(*columns).where(*same).limit(1))
+        found = self._read(_PAID, of=self.run, called=key) if key in self._keys() else []
         if not found:
             return None
         text, tokens_in, tokens_out, tokens_cached, usd = found[0]
@@ -188,8 +215,7 @@ class Ledger:
 
     def cut(self, key: str) -> str | None:
         """Return why the answer to this call did not count, when one came, was billed and would be the same again."""
-        same = (calls.c.run == self.run, calls.c.key == key, calls.c.state == "cut")
-        found = self._read(sa.select(calls.c.error).where(*same).limit(1))
+        found = self._read(_CUT, of=self.run, called=key) if key in self._keys() else []
         return str(found[0].error) if found else None
 
     def spent(self, *, state: str = "completed") -> dict[Role, Spent]:

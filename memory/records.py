@@ -9,8 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Literal, NewType
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal, NewType
 
 CandidateId = NewType("CandidateId", str)
 ExampleId = NewType("ExampleId", str)
@@ -280,4 +280,8 @@ class Recipe:
 
 def as_json(value: object) -> str:
     """Return canonical JSON of a record."""
-    return json.dumps(asdict(value), sort_keys=True, ensure_ascii=False)  # type: ignore[call-overload]  # any record
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, default=_by_name)
+
+
+def _by_name(record: Any) -> dict[str, object]:
+    return {each.name: getattr(record, each.name) for each in fields(record)}

@@ -22,7 +22,7 @@ from socratune.tools.purse import Phase, Purse
 from socratune.tools.sections import seal
 from socratune.tools.throttle import Throttle
 from socratune.tools.tokens import at_most
-from socratune.tools.vanguard import Vanguard, kept_beginning
+from socratune.tools.vanguard import Vanguard, kept_beginning, kept_from
 
 ATTEMPTS = 6
 LONGEST_WAIT = 120.0
@@ -78,6 +78,7 @@ class Caller:
         self._secret = secret
         self._throttles = {role: Throttle(concurrency) for role in models}
         self._vanguard = Vanguard()
+        self._kept_from = {role: kept_from(model) for role, model in models.items()}
         self._flying: dict[str, asyncio.Task[PaidReply]] = {}
         self._straight_failures = 0
         self._last_failure = ""
@@ -115,7 +116,7 @@ class Caller:
         # The target is sent the row as it is: what looks like a mark there is the row's own.
         if role != "target":
             request = replace(request, messages=seal(request.messages, self._secret))
-        beginning = kept_beginning(model, request)
+        beginning = kept_beginning(model.name, request, self._kept_from[role])
         worst = _worst_case(role, request, model.price, is_kept=beginning is not None)
         await self.purse.admit(phase, worst)
         bill = _Bill(phase=phase)
@@ -128,8 +129,17 @@ class Caller:
 
     async def _persist(self, request: Request, start: CallStart, bill: _Bill) -> PaidReply:
         """Attempt the call until it is answered or not worth another attempt."""
+        failure: CallFailed | None = None
+        try:
+            return await self._attempt(request, start, bill)
+        except CallFailed as error:
+            failure = error
         async for attempt in stamina.retry_context(on=_pause_before_retry, attempts=ATTEMPTS, timeout=None):
             with attempt:
+                # Most calls need no more than one attempt, and none of this; it begins with what came of the first.
+                if failure is not None:
+                    first, failure = failure, None
+                    raise first
                 if bill.due != NOTHING:
                     await self.purse.lose(bill.phase, bill.due)
                     bill.due = NOTHING
@@ -149,12 +159,13 @@ class Caller:
                 await self._book_failure(row, start, error, bill)
                 self._failed(error, throttle)
                 raise
-            paid = _paid(model, reply, well_formed(reply.text))
-            await self._ledger.complete_call(row, paid)
-            bill.due = _spent(start.role, paid)
             throttle.answered()
             self._straight_failures = 0
-            return paid
+        # The place is free by now: no other call waits for this one's commit.
+        paid = _paid(model, reply, well_formed(reply.text))
+        bill.due = _spent(start.role, paid)
+        await self._ledger.complete_call(row, paid)
+        return paid
 
     async def _book_failure(self, row: int, start: CallStart, error: CallFailed, bill: _Bill) -> None:
         """Write what became of an attempt, and what it may have cost."""

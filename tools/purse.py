@@ -11,7 +11,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Literal
 
 from socratune.memory.errors import BudgetExhausted, Interrupted
@@ -77,7 +77,7 @@ class Purse:
     def settle(self, worst: Spent, actual: Spent) -> None:
         """Give back a reservation and book what the call really cost."""
         self._in_flight -= 1
-        self._reserved = _minus(self._reserved, worst)
+        self._reserved = self._reserved.minus(worst)
         self.spent = self.spent.plus(actual)
         self._wake()
 
@@ -92,7 +92,7 @@ class Purse:
         self._in_flight -= 1  # who waits does not settle
         self._wake()
         await admitted
-        self._reserved = _minus(self._reserved, cost)
+        self._reserved = self._reserved.minus(cost)
         self.spent = self.spent.plus(cost)
 
     def _wake(self) -> None:
@@ -130,7 +130,3 @@ class Purse:
             if getattr(waiting.worst, cap) > self.room(cap, waiting.phase) + 1e-9:
                 return BudgetExhausted(cap)
         return None
-
-
-def _minus(total: Spent, part: Spent) -> Spent:
-    return Spent(**{each.name: getattr(total, each.name) - getattr(part, each.name) for each in fields(Spent)})

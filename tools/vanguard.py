@@ -19,12 +19,16 @@ KEPT_FOR = 240.0
 """Seconds after which a beginning may be forgotten; providers promise about five minutes from its last use."""
 
 
-def kept_beginning(model: LanguageModel, request: Request) -> str | None:
-    """Return what stands for the beginning that the model's provider will keep; None when it is too short for that."""
-    least = model.kept_from if isinstance(model, KeepsPrefixes) else None
+def kept_from(model: LanguageModel) -> int | None:
+    """Return the tokens from which on the model's provider keeps a beginning; None when it keeps none."""
+    return model.kept_from if isinstance(model, KeepsPrefixes) else None
+
+
+def kept_beginning(model: str, request: Request, least: int | None) -> str | None:
+    """Return what stands for the beginning that is kept for a model; None when it has fewer than `least` tokens."""
     if least is None or sum(map(estimate, request.shared)) < least:
         return None
-    return digest([model.name, *request.shared])
+    return digest([model, *request.shared])
 
 
 class Vanguard:

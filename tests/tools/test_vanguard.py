@@ -12,7 +12,7 @@ from socratune.memory.errors import FinalFailure
 from socratune.memory.ledger import Ledger
 from socratune.memory.records import Budget
 from socratune.tools.models import Price, Reply, Request
-from socratune.tools.vanguard import KEPT_FOR, Vanguard, kept_beginning
+from socratune.tools.vanguard import KEPT_FOR, Vanguard
 
 ALIKE = "x" * 5_000
 
@@ -69,9 +69,13 @@ async def test_what_begins_alike_for_less_than_is_kept_is_not_held_back(ledger: 
     assert max(provider.seen) == 4
 
 
-async def test_a_model_that_keeps_nothing_is_not_waited_for(ledger: Ledger) -> None:
-    assert kept_beginning(Provider(), alike(0)) is None
-    assert kept_beginning(Keeper(kept_from=None), alike(0)) is None
+@pytest.mark.parametrize("provider", [Provider(latency=0.02), Keeper(latency=0.02, kept_from=None)])
+async def test_a_model_that_keeps_nothing_is_not_waited_for(ledger: Ledger, provider: Provider) -> None:
+    asking = asyncio.create_task(ask_all(ledger, provider, [alike(number) for number in range(4)]))
+    while len(provider.requests) < 4:  # none is answered before all are sent
+        assert not asking.done()
+        await asyncio.sleep(0.001)
+    await asking
 
 
 async def test_another_beginning_does_not_wait(ledger: Ledger) -> None:

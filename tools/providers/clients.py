@@ -80,6 +80,5 @@ def client_options(endpoint: Endpoint, limits: Limits, http_client: type[httpx2.
 
 
 async def _without_secrets(request: httpx2.Request) -> None:
-    for name in set(request.headers) - SENT_ANYWHERE:
-        del request.headers[name]
-    request.headers["authorization"] = f"Bearer {NO_KEY}"
+    kept = [(name, value) for name, value in request.headers.multi_items() if name in SENT_ANYWHERE]
+    request.headers = type(request.headers)([*kept, ("authorization", f"Bearer {NO_KEY}")])
