@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import reduce
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from typing import Any
 import sqlalchemy as sa
 from pydantic import TypeAdapter
 
+from socratune.memory import tables
 from socratune.memory.errors import RunOwned
 from socratune.memory.records import Candidate, CandidateId, ExampleId, Role, Rollout, as_json
 from socratune.memory.tables import calls, candidates, connect, events, insert_once, metadata, rollouts, runs
@@ -24,17 +25,6 @@ from socratune.memory.writer import GroupWriter
 
 _CANDIDATE = TypeAdapter(Candidate)
 _ROLLOUT = TypeAdapter(Rollout)
-
-# What every call runs is built once: building a statement takes longer than running it.
-_THIS = (calls.c.run == sa.bindparam("of"), calls.c.key == sa.bindparam("called"))
-_PAID = (
-    sa.select(calls.c.reply, calls.c.tokens_in, calls.c.tokens_out, calls.c.tokens_cached, calls.c.usd)
-    .where(*_THIS, calls.c.state == "completed")
-    .limit(1)
-)
-_CUT = sa.select(calls.c.error).where(*_THIS, calls.c.state == "cut").limit(1)
-_BEGIN = sa.insert(calls)
-_SETTLE = sa.update(calls).where(calls.c.id == sa.bindparam("call"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +77,7 @@ class Spent:
         return Spent(**{name: getattr(self, name) + getattr(other, name) for name in AMOUNTS})
 
     def minus(self, other: Spent) -> Spent:
-        """Return the difference."""
+        """Return what is left."""
         return Spent(**{name: getattr(self, name) - getattr(other, name) for name in AMOUNTS})
 
     @classmethod
@@ -137,7 +127,7 @@ class Ledger:
             raise RunOwned(self.run, "a process that took it over")
 
     async def _update_call(self, call: int, values: Mapping[str, Any]) -> None:
-        await self._writer.awrite(lambda c: c.execute(_SETTLE, {**values, "call": call}) and None)
+        await self._writer.awrite(lambda c: c.execute(tables.SETTLE, {**values, "call": call}) and None)
 
     async def _insert_once(self, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> int:
         """Return how many rows were new."""
@@ -180,15 +170,12 @@ class Ledger:
 
     async def begin_call(self, start: CallStart) -> int:
         """Write a call that is about to be sent; returns its id once that is on disk."""
-        row = {name: getattr(start, name) for name in _STARTS} | {
-            "run": self.run,
-            "state": "sent",
-            "began": time.time(),
-        }
+        row = {"run": self.run, "state": "sent", "began": time.time()}
+        row |= {name: getattr(start, name) for name in _STARTS}
         self._keys().add(start.key)
 
         def insert(connection: sa.Connection) -> int:
-            inserted = connection.execute(_BEGIN, row).inserted_primary_key
+            inserted = connection.execute(tables.BEGIN, row).inserted_primary_key
             return int(inserted[0]) if inserted else 0
 
         return await self._writer.awrite(insert)
@@ -207,39 +194,28 @@ class Ledger:
 
     def paid(self, key: str) -> PaidReply | None:
         """Return the answer to a call that was completed before."""
-        found = self._read(_PAID, of=self.run, called=key) if key in self._keys() else []
-        if not found:
-            return None
-        text, tokens_in, tokens_out, tokens_cached, usd = found[0]
-        return PaidReply(text=text, tokens_in=tokens_in, tokens_out=tokens_out, usd=usd, tokens_cached=tokens_cached)
+        found = self._read(tables.PAID, of=self.run, called=key) if key in self._keys() else []
+        return PaidReply(**found[0]._asdict()) if found else None
 
     def cut(self, key: str) -> str | None:
         """Return why the answer to this call did not count, when one came, was billed and would be the same again."""
-        found = self._read(_CUT, of=self.run, called=key) if key in self._keys() else []
-        return str(found[0].error) if found else None
+        found = self._read(tables.CUT, of=self.run, called=key) if key in self._keys() else []
+        return found[0].error if found else None
 
     def spent(self, *, state: str = "completed") -> dict[Role, Spent]:
         """Return what the calls in `state` used, by role; calls that were sent and never settled cost their reserve.
 
-        What was cut is paid for like a completed call and counts with them. What broke off is paid for too, but is no
-        call of its own: the attempt that ended it is.
+        What was cut counts like a completed call; what broke off is paid for, and is no call of its own.
         """
         usd = calls.c.usd if state == "completed" else calls.c.reserved_usd
         states = ("completed", "cut", "broke") if state == "completed" else (state,)
         count = sa.func.sum(sa.case((calls.c.state == "broke", 0), else_=1))
-        sums = (sa.func.sum(each) for each in (calls.c.tokens_in, calls.c.tokens_out, calls.c.tokens_cached, usd))
-        query = sa.select(calls.c.role, count, *sums).where(calls.c.run == self.run, calls.c.state.in_(states))
-        return {
-            role: Spent(
-                calls=ended,
-                rollouts=ended if role == "target" else 0,
-                tokens_in=tokens_in,
-                tokens_out=tokens_out,
-                usd=used,
-                tokens_cached=cached,
-            )
-            for role, ended, tokens_in, tokens_out, cached, used in self._read(query.group_by(calls.c.role))
-        }
+        sums = (sa.func.sum(calls.c[name]).label(name) for name in ("tokens_in", "tokens_out", "tokens_cached"))
+        amounts = (count.label("calls"), sa.func.sum(usd).label("usd"), *sums)
+        query = sa.select(calls.c.role, *amounts).where(calls.c.run == self.run, calls.c.state.in_(states))
+        found = (row._asdict() for row in self._read(query.group_by(calls.c.role)))
+        used: dict[Role, Spent] = {each.pop("role"): Spent(**each) for each in found}
+        return {role: replace(each, rollouts=each.calls * (role == "target")) for role, each in used.items()}
 
     def failed(self) -> dict[Role, int]:
         """Return the number of failed attempts by role."""
@@ -256,8 +232,8 @@ class Ledger:
 
     def candidate(self, candidate_id: CandidateId) -> Candidate:
         """Return a candidate. Raises `KeyError` when it was never added."""
-        same = (candidates.c.run == self.run, candidates.c.id == candidate_id)
-        found = self._read(sa.select(candidates.c.body).where(*same))
+        query = sa.select(candidates.c.body).where(candidates.c.run == self.run)
+        found = self._read(query.where(candidates.c.id == candidate_id))
         if not found:
             raise KeyError(candidate_id)
         return _CANDIDATE.validate_json(found[0].body)

@@ -65,6 +65,14 @@ events = sa.Table(
     sa.UniqueConstraint("run", "key"),
 )
 
+# What every call runs, built once: building a statement takes longer than running it.
+_THIS = (calls.c.run == sa.bindparam("of"), calls.c.key == sa.bindparam("called"))
+_USED = (calls.c.tokens_in, calls.c.tokens_out, calls.c.tokens_cached, calls.c.usd)
+PAID = sa.select(calls.c.reply.label("text"), *_USED).where(*_THIS, calls.c.state == "completed").limit(1)
+CUT = sa.select(calls.c.error).where(*_THIS, calls.c.state == "cut").limit(1)
+BEGIN = sa.insert(calls)
+SETTLE = sa.update(calls).where(calls.c.id == sa.bindparam("call"))
+
 
 def connect(where: Path | str, tables: sa.MetaData) -> sa.Engine:
     """Open a SQLite file or a database URL; `tables` are made when missing, and brought up to date when older."""

@@ -5,26 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Literal, Protocol
+from typing import Protocol
 
-from pydantic import BaseModel, Field, JsonValue, ValidationError
+from pydantic import JsonValue
 
 from socratune.memory.records import Message
 from socratune.tools.models import ANSWER, Request
+from socratune.tools.simulator.bodies import Body, Refused
 
 SAMPLING = ("temperature", "top_p", "top_k")
 STRICT_VERSION = "2026-10-21"
 """From this version on the messages API refuses sampling parameters."""
 NO_LIMIT = 100_000
 """Tokens of an answer when the protocol lets the request leave it open."""
-
-
-class Refused(Exception):
-    """A request is not answered."""
-
-    def __init__(self, status: int, kind: str, message: str) -> None:
-        self.status, self.kind = status, kind
-        super().__init__(message)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,50 +51,6 @@ class Said:
         return tuple(self.text[at : at + size] for at in range(0, len(self.text), size))
 
 
-class _Block(BaseModel):
-    type: Literal["text"]
-    text: str
-    cache_control: dict[str, JsonValue] | None = None
-
-
-class _Turn(BaseModel):
-    role: Literal["system", "developer", "user", "assistant"]
-    content: str | list[_Block]
-
-    @property
-    def text(self) -> str:
-        return _text(self.content)
-
-
-class _Body(BaseModel):
-    model: str
-    messages: Annotated[list[_Turn], Field(min_length=1)]
-    stream: bool = False
-    system: str | list[_Block] = ""
-    max_tokens: Annotated[int, Field(gt=0)] | None = None
-    max_completion_tokens: Annotated[int, Field(gt=0)] | None = None
-
-    @property
-    def instructions(self) -> str:
-        return _text(self.system)
-
-    @property
-    def kept(self) -> int:
-        """Characters up to the end of the last block that is marked; 0 without a mark."""
-        contents = [self.system, *(turn.content for turn in self.messages)]
-        ends, at = [0], 0
-        for content in contents:
-            for block in [] if isinstance(content, str) else content:
-                at += len(block.text)
-                ends += [at] if block.cache_control else []
-            at += len(content) if isinstance(content, str) else 0
-        return ends[-1]
-
-
-def _text(content: str | list[_Block]) -> str:
-    return content if isinstance(content, str) else "".join(block.text for block in content)
-
-
 class WireProtocol(Protocol):
     """How one provider's requests and answers are written."""
 
@@ -133,15 +82,6 @@ class WireProtocol(Protocol):
         """Return the event of an error after the first byte."""
 
 
-def _body(raw: Mapping[str, JsonValue]) -> _Body:
-    try:
-        return _Body.model_validate(raw)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise Refused(400, "invalid_request_error", f"{where}: {first['msg']}") from error
-
-
 def _event(name: str | None, value: object) -> str:
     head = f"event: {name}\n" if name else ""
     return f"{head}data: {json.dumps(value)}\n\n"
@@ -154,7 +94,7 @@ class OpenAIProtocol:
 
     def read(self, raw: Mapping[str, JsonValue], headers: Mapping[str, str]) -> Heard:
         """Return the request; a limit on the answer is optional."""
-        body = _body(raw)
+        body = Body.read(raw)
         turns = tuple(
             Message(role="system" if turn.role == "developer" else turn.role, content=turn.text)
             for turn in body.messages
@@ -237,7 +177,7 @@ class AnthropicProtocol:
         sampled = [name for name in SAMPLING if name in raw]
         if version >= STRICT_VERSION and sampled:
             raise Refused(400, "invalid_request_error", f"{sampled[0]}: is not supported in this version")
-        body = _body(raw)
+        body = Body.read(raw)
         if body.max_tokens is None:
             raise Refused(400, "invalid_request_error", "max_tokens: Field required")
         turns = (*_system(body.instructions), *_dialogue(body))
@@ -312,7 +252,7 @@ def _system(text: str) -> tuple[Message, ...]:
     return (Message(role="system", content=text),) if text else ()
 
 
-def _dialogue(body: _Body) -> Iterator[Message]:
+def _dialogue(body: Body) -> Iterator[Message]:
     for number, turn in enumerate(body.messages):
         if turn.role not in ("user", "assistant") or (number == 0 and turn.role != "user"):
             raise Refused(400, "invalid_request_error", f"messages.{number}: role {turn.role!r} is out of order")

@@ -23,6 +23,7 @@ from pydantic import JsonValue
 
 from socratune.memory.records import Example, digest
 from socratune.tools.models import LanguageModel
+from socratune.tools.simulator.bodies import Refused
 from socratune.tools.simulator.faults import NO_FAULTS, Faults
 from socratune.tools.simulator.optimizer import SimulatedOptimizer
 from socratune.tools.simulator.prefix_cache import PrefixCache
@@ -30,7 +31,6 @@ from socratune.tools.simulator.protocols import (
     AnthropicProtocol,
     Heard,
     OpenAIProtocol,
-    Refused,
     Said,
     WireProtocol,
 )
