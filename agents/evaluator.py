@@ -59,7 +59,9 @@ class Evaluator:
         request = messages(block.prompt, example.inputs)
         prefix = shared_prefix(block.prompt, example.inputs)
         try:
-            output = await self.line.ask(request, phase=block.phase, repeat=block.repeat, prefix=prefix)
+            output = await self.line.ask(
+                request, phase=block.phase, repeat=block.repeat, row=example.inputs, prefix=prefix
+            )
             score = await self.scorer.score(output, example, phase=block.phase)
         except CallFailed as error:
             return replace(asked, error=error.reason)

@@ -63,7 +63,7 @@ async def ask(line: Line, prompt: AgentPrompt, form: Form[T], body: Mapping[str,
     """
     messages: tuple[Message, ...] = prompt.request(form, body)
     prefix = len(messages[0].content)  # the instructions: all that this agent's requests have in common
-    reply = await line.ask(messages, phase="search", repeat=attempt, prefix=prefix)
+    reply = await line.ask(messages, phase="search", repeat=attempt, schema=form.schema, prefix=prefix)
     try:
         return form.parse(reply)
     except NotInForm as problem:
@@ -73,7 +73,7 @@ async def ask(line: Line, prompt: AgentPrompt, form: Form[T], body: Mapping[str,
             Message(role="assistant", content=clean(reply) or "(empty)"),
             Message(role="user", content=complaint),
         )
-    repaired = await line.ask(messages, phase="search", repeat=attempt, prefix=prefix)
+    repaired = await line.ask(messages, phase="search", repeat=attempt, schema=form.schema, prefix=prefix)
     try:
         return form.parse(repaired)
     except NotInForm as problem:

@@ -20,11 +20,13 @@ from socratune.agents.evaluator import Evaluator
 from socratune.agents.scorers import Measured
 from socratune.evals.results import CAVEAT, console
 from socratune.memory.ledger import Ledger, Spent
-from socratune.memory.records import Budget, Candidate, Example, ExampleId, Prompt, Usage
+from socratune.memory.records import Budget, Candidate, Example, ExampleId, Prompt
+from socratune.memory.usage import Usage
 from socratune.tools.caller import Caller, Line
 from socratune.tools.metrics import metric_named
 from socratune.tools.model_spec import ModelSpec, Provider
-from socratune.tools.models import Price, Reply, Request
+from socratune.tools.models import Reply, Request
+from socratune.tools.price import Price
 from socratune.tools.providers.anthropic import AnthropicModel
 from socratune.tools.providers.endpoint import HOMES, Endpoint
 from socratune.tools.providers.openai import OpenAIModel

@@ -3,9 +3,23 @@
 from __future__ import annotations
 
 import difflib
+from dataclasses import dataclass
 
 from socratune.memory.errors import BadInput
-from socratune.memory.records import Recipe
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """One value per slot: which published method this is, in our parts."""
+
+    name: str
+    proposer: str
+    search: str
+    moves: int
+    """Children proposed in a round."""
+    patience: int
+    """Rounds without an accepted child before the search stops."""
+
 
 RECIPES = {
     recipe.name: recipe
@@ -19,6 +33,36 @@ RECIPES = {
         ),
     )
 }
+METHODS = frozenset(
+    [
+        "ape",
+        "capo",
+        "evoprompt",
+        "gepa",
+        "ipc",
+        "mars",
+        "miprov2",
+        "opro",
+        "pe2",
+        "plum",
+        "promptagent",
+        "promptwizard",
+        "protegi",
+        "spo",
+        "textgrad",
+    ]
+)
+"""Published methods that people know by name, whether or not there is a recipe for each."""
+
+
+def refuse_method(spec: str) -> None:
+    """Raise `BadInput` when a recipe or a method is named where a model belongs."""
+    name = spec.strip().lower()
+    if name in RECIPES:
+        raise BadInput(f"{spec!r} is a recipe, not a model", cure=f"write --recipe {name}")
+    if name in METHODS:
+        problem = f"{spec!r} is a recipe, not a model, and this version has no recipe of that name"
+        raise BadInput(problem, cure=f"known recipes: {', '.join(RECIPES)}")
 
 
 def recipe_named(name: str) -> Recipe:

@@ -16,7 +16,7 @@
 
 from __future__ import annotations
 
-from socratune.memory.records import Usage
+from socratune.memory.usage import Usage
 
 
 class SocratuneError(Exception):

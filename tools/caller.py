@@ -13,25 +13,28 @@ from dataclasses import dataclass, replace
 
 import stamina
 
-from socratune.memory.errors import BadInput, CallFailed, FinalFailure, Paused, TransientFailure
-from socratune.memory.ledger import CallStart, Ledger, PaidReply, Spent
-from socratune.memory.records import Message, Role, Usage
+from socratune.memory.errors import CallFailed, FinalFailure, Paused, TransientFailure
+from socratune.memory.ledger import CallStart, Ledger, PaidReply
+from socratune.memory.records import Message, Role
+from socratune.memory.usage import Usage
+from socratune.tools.bill import NOTHING, Bill, need_prices, paid_for, spent_on, worst_case
 from socratune.tools.datasets import well_formed
-from socratune.tools.models import ANSWER, Closable, LanguageModel, Price, Reply, Request
+from socratune.tools.models import ANSWER, Closable, LanguageModel, ReadsRow, Reply, Request
+from socratune.tools.providers.failures import unforeseen
 from socratune.tools.purse import Phase, Purse
 from socratune.tools.sections import seal
 from socratune.tools.throttle import Throttle
-from socratune.tools.tokens import at_most
 from socratune.tools.vanguard import Vanguard, kept_beginning, kept_from
 
-ATTEMPTS = 6
+ATTEMPTS = 8
+"""With 28 % of calls failing, one call in 25,000 is given up."""
 LONGEST_WAIT = 120.0
 """Seconds; a provider that asks for a longer pause is waited for this long."""
 SLOWEST_CALL = 300.0
 """Seconds from sending to the last word."""
+PROBE, PROBE_TOKENS = "Answer with the word ok.", 16
 STRAIGHT_FAILURES = 20
 """So many calls without an answer in between pause the run: the trouble is not one row's."""
-NOTHING = Spent()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,12 +45,24 @@ class Line:
     role: Role
     max_tokens: int
 
-    async def ask(self, messages: tuple[Message, ...], *, phase: Phase, repeat: int = 0, prefix: int = 0) -> str:
+    async def ask(
+        self,
+        messages: tuple[Message, ...],
+        *,
+        phase: Phase,
+        repeat: int = 0,
+        row: Mapping[str, str] | None = None,
+        schema: Mapping[str, object] | None = None,
+        prefix: int = 0,
+    ) -> str:
         """Return the answer's text. Raises `CallFailed`, `BudgetExhausted`, `Paused` or `Interrupted`.
 
-        `prefix` is how many characters at the beginning other requests share.
+        `row`, the row's inputs, reaches an application of the user's and no other model; `prefix` is how many
+        characters at the beginning other requests share.
         """
-        request = Request(messages=messages, max_tokens=self.max_tokens, repeat=repeat, prefix=prefix)
+        request = Request(
+            messages=messages, max_tokens=self.max_tokens, repeat=repeat, row=row, schema=schema, prefix=prefix
+        )
         return (await self.caller.call(self.role, request, phase=phase)).text
 
 
@@ -57,14 +72,6 @@ class _CutAnswer(FinalFailure):
     def __init__(self, model: str, reply: Reply) -> None:
         super().__init__(model, f"the answer did not end by itself (stop reason {reply.stop_reason!r})")
         self.used = reply
-
-
-@dataclass(slots=True, kw_only=True)
-class _Bill:
-    """What a call has cost and is not booked yet."""
-
-    phase: Phase
-    due: Spent = NOTHING
 
 
 class Caller:
@@ -81,14 +88,20 @@ class Caller:
         self._kept_from = {role: kept_from(model) for role, model in models.items()}
         self._flying: dict[str, asyncio.Task[PaidReply]] = {}
         self._straight_failures = 0
+        self._answered: set[Role] = set()
         self._last_failure = ""
+        self._dearest: dict[Role, float] = {}
+        """USD of the dearest call of each role in this process."""
+        self._others: list[Closable] = []
         self.purse = purse
         self.cached = 0
         """Calls that were answered from the ledger or by a call in flight."""
-        _need_prices(models, purse)
+        need_prices(models, purse)
 
     async def call(self, role: Role, request: Request, *, phase: Phase) -> PaidReply:
         """Answer from the ledger when the same call was completed before, else pay for it."""
+        if request.row is not None and not isinstance(self._models[role], ReadsRow):
+            request = replace(request, row=None)
         key = request.key(self._models[role].name)
         paid = self._ledger.paid(key)
         if paid is not None:
@@ -104,30 +117,35 @@ class Caller:
             self.cached += 1
         return await asyncio.shield(task)
 
+    def close_too(self, other: Closable) -> None:
+        """Close this with the models, when all is drained."""
+        self._others.append(other)
+
     async def drain(self) -> None:
         """Wait for the calls in flight: what was sent is paid for and must be kept. Then let go of connections."""
         await asyncio.gather(*self._flying.values(), return_exceptions=True)
-        for model in self._models.values():
-            if isinstance(model, Closable):
-                await model.aclose()
+        for each in (*self._models.values(), *self._others):
+            if isinstance(each, Closable):
+                await each.aclose()
 
     async def _pay(self, role: Role, request: Request, key: str, phase: Phase) -> PaidReply:
         model = self._models[role]
         # The target is sent the row as it is: what looks like a mark there is the row's own.
         if role != "target":
             request = replace(request, messages=seal(request.messages, self._secret))
-        beginning = kept_beginning(model.name, request, self._kept_from[role])
-        worst = _worst_case(role, request, model.price, is_kept=beginning is not None)
+        beginning, dearest = kept_beginning(model.name, request, self._kept_from[role]), self._dearest.get(role, 0.0)
+        worst = worst_case(role, request, model, is_kept=beginning is not None, dearest=dearest)
         await self.purse.admit(phase, worst)
-        bill = _Bill(phase=phase)
+        bill = Bill(phase=phase)
         try:
             start = CallStart(key=key, role=role, phase=phase, model=model.name, reserved_usd=worst.usd)
             async with self._vanguard.turn(beginning):
                 return await self._persist(request, start, bill)
         finally:
+            self._dearest[role] = max(self._dearest.get(role, 0.0), bill.due.usd)
             self.purse.settle(worst, bill.due)
 
-    async def _persist(self, request: Request, start: CallStart, bill: _Bill) -> PaidReply:
+    async def _persist(self, request: Request, start: CallStart, bill: Bill) -> PaidReply:
         """Attempt the call until it is answered or not worth another attempt."""
         failure: CallFailed | None = None
         try:
@@ -146,7 +164,7 @@ class Caller:
                 return await self._attempt(request, start, bill)
         raise AssertionError("a retry context ends by returning or raising")  # pragma: no cover
 
-    async def _attempt(self, request: Request, start: CallStart, bill: _Bill) -> PaidReply:
+    async def _attempt(self, request: Request, start: CallStart, bill: Bill) -> PaidReply:
         model, throttle = self._models[start.role], self._throttles[start.role]
         async with throttle.slot():
             self.purse.check_open()
@@ -157,31 +175,43 @@ class Caller:
                 reply = await _answer(model, request)
             except CallFailed as error:
                 await self._book_failure(row, start, error, bill)
-                self._failed(error, throttle)
+                self._failed(error, start.role, throttle)
                 raise
             throttle.answered()
             self._straight_failures = 0
+            self._answered.add(start.role)
         # The place is free by now: no other call waits for this one's commit.
-        paid = _paid(model, reply, well_formed(reply.text))
-        bill.due = _spent(start.role, paid)
+        paid = paid_for(model, reply, well_formed(reply.text))
+        bill.due = spent_on(start.role, paid)
         await self._ledger.complete_call(row, paid)
         return paid
 
-    async def _book_failure(self, row: int, start: CallStart, error: CallFailed, bill: _Bill) -> None:
+    async def _book_failure(self, row: int, start: CallStart, error: CallFailed, bill: Bill) -> None:
         """Write what became of an attempt, and what it may have cost."""
-        billed = _paid(self._models[start.role], error.used) if error.used else None
+        billed = paid_for(self._models[start.role], error.used) if error.used else None
         is_final = not isinstance(error, TransientFailure)
         await self._ledger.fail_call(row, error.reason, billed=billed, final=is_final)
         if billed is not None:
-            cost = _spent(start.role, billed)
+            cost = spent_on(start.role, billed)
             bill.due = cost if is_final else replace(cost, calls=0, rollouts=0)
 
-    def _failed(self, error: CallFailed, throttle: Throttle) -> None:
-        # Answers that are cut are the prompt's doing, not the provider's.
-        self._straight_failures += not isinstance(error, _CutAnswer)
+    def _failed(self, error: CallFailed, role: Role, throttle: Throttle) -> None:
+        # Answers that are cut are the prompt's doing, not the provider's, once the model has answered at all.
+        self._straight_failures += not isinstance(error, _CutAnswer) or role not in self._answered
         self._last_failure = str(error)
         if isinstance(error, TransientFailure):
             throttle.refused(error.retry_after or 0.0)
+
+
+async def probe(model: LanguageModel) -> PaidReply:
+    """Ask one tiny question, once, to see whether a model answers. Raises `CallFailed` when it does not."""
+    request = Request(messages=(Message(role="user", content=PROBE),), max_tokens=PROBE_TOKENS)
+    try:
+        reply = await _send(model, request)
+    finally:
+        if isinstance(model, Closable):
+            await model.aclose()
+    return paid_for(model, reply, well_formed(reply.text))
 
 
 async def _answer(model: LanguageModel, request: Request) -> Reply:
@@ -205,7 +235,9 @@ async def _send(model: LanguageModel, request: Request) -> Reply:
         slow.used = Usage(tokens_in=request.tokens, tokens_out=said)
         raise slow from error
     except Exception as error:  # models are other people's code: one bad call must not end a run
-        raise FinalFailure(model.name, f"{type(error).__name__} in the model's own code") from error
+        if hasattr(error, "status_code"):
+            raise unforeseen(model.name, error) from None  # what a server wrote may repeat the key
+        raise unforeseen(model.name, error) from error
 
 
 def _pause_before_retry(error: Exception) -> bool | float:
@@ -213,39 +245,3 @@ def _pause_before_retry(error: Exception) -> bool | float:
     if not isinstance(error, TransientFailure):
         return False
     return True if error.retry_after is None else min(error.retry_after, LONGEST_WAIT)
-
-
-def _paid(model: LanguageModel, used: Usage, text: str = "") -> PaidReply:
-    return PaidReply(
-        text=text,
-        tokens_in=used.tokens_in,
-        tokens_out=used.tokens_out,
-        tokens_cached=used.tokens_cached,
-        usd=model.price.of(used) if model.price else 0.0,
-    )
-
-
-def _spent(role: Role, paid: PaidReply) -> Spent:
-    return Spent(
-        calls=1,
-        rollouts=1 if role == "target" else 0,
-        tokens_in=paid.tokens_in,
-        tokens_out=paid.tokens_out,
-        tokens_cached=paid.tokens_cached,
-        usd=paid.usd,
-    )
-
-
-def _worst_case(role: Role, request: Request, price: Price | None, *, is_kept: bool) -> Spent:
-    """Return the most that a call can cost; input that the provider is asked to keep may all be billed as that."""
-    tokens_in = sum(at_most(message.content) for message in request.messages)
-    written = tokens_in if is_kept else 0
-    usd = price.cost(tokens_in=tokens_in, tokens_out=request.max_tokens, tokens_written=written) if price else 0.0
-    rollouts = 1 if role == "target" else 0
-    return Spent(calls=1, rollouts=rollouts, tokens_in=tokens_in, tokens_out=request.max_tokens, usd=usd)
-
-
-def _need_prices(models: Mapping[Role, LanguageModel], purse: Purse) -> None:
-    unpriced = [model.name for model in models.values() if model.price is None]
-    if unpriced and purse.budget.usd is not None:
-        raise BadInput(f"the price of {unpriced[0]} is not known", cure="cap the run by rollouts instead of usd")

@@ -25,10 +25,13 @@ def kept_from(model: LanguageModel) -> int | None:
 
 
 def kept_beginning(model: str, request: Request, least: int | None) -> str | None:
-    """Return what stands for the beginning that is kept for a model; None when it has fewer than `least` tokens."""
+    """Return what stands for the beginning that is kept for a model; None when it has fewer than `least` tokens.
+
+    The form of the answer stands before the messages: where it differs, nothing is shared.
+    """
     if least is None or sum(map(estimate, request.shared)) < least:
         return None
-    return digest([model, *request.shared])
+    return digest([model, request.schema, *request.shared])
 
 
 class Vanguard:

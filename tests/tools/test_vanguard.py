@@ -11,7 +11,8 @@ from tests.fakes import Provider, caller_of, reply, request
 from socratune.memory.errors import FinalFailure
 from socratune.memory.ledger import Ledger
 from socratune.memory.records import Budget
-from socratune.tools.models import Price, Reply, Request
+from socratune.tools.models import Reply, Request
+from socratune.tools.price import Price
 from socratune.tools.vanguard import KEPT_FOR, Vanguard
 
 ALIKE = "x" * 5_000

@@ -2,10 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 
-from socratune.tools.models import Price
-from socratune.tools.providers.endpoint import Endpoint
+from socratune.memory.records import ModelOptions
+from socratune.tools.model_spec import ModelSpec
+from socratune.tools.price import Price, given_price
+from socratune.tools.providers.endpoint import HOMES, Endpoint
+
+SURCHARGES = {"anthropic": 1.25}
+"""What a provider asks for input that it begins to keep, as a multiple of its price for input; the others ask none.
+
+platform.claude.com/docs/en/build-with-claude/prompt-caching.
+"""
+
+
+def agreed_price(endpoint: Endpoint, options: ModelOptions) -> Price | None:
+    """Return the price that a person gave, else that of the table.
+
+    Who gave a price said nothing of caches: no discount is taken off, and what is to be kept is not too cheap.
+    """
+    given = given_price(options)
+    if given is None:
+        return price_of(endpoint)
+    surcharge = SURCHARGES.get(endpoint.spec.provider) if endpoint.is_providers else None
+    return replace(given, cache_write=given.input * surcharge) if surcharge else given
 
 
 def price_of(endpoint: Endpoint) -> Price | None:
@@ -38,3 +60,17 @@ def _listed(name: str, provider: str | None, url: str) -> Price | None:
     except LookupError:
         return None
     return Price(input=sent, output=received, cache_read=read, cache_write=write)
+
+
+def price_note(spec: str, options: ModelOptions, hosts: Mapping[str, str]) -> str:
+    """Return a sentence when a price was given and the table knows another; empty when there is nothing to say."""
+    given, found = given_price(options), ModelSpec.parse(spec)
+    if given is None or found.provider not in HOMES:
+        return ""
+    known = price_of(Endpoint.of(found, hosts=hosts))
+    if known is None or (known.input, known.output) == (given.input, given.output):
+        return ""
+    return (
+        f"{spec} counts at the {given.input:g} and {given.output:g} USD a million tokens that you gave; "
+        f"the price table says {known.input:g} and {known.output:g}"
+    )

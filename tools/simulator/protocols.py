@@ -12,6 +12,7 @@ from pydantic import JsonValue
 from socratune.memory.records import Message
 from socratune.tools.models import ANSWER, Request
 from socratune.tools.simulator.bodies import Body, Refused
+from socratune.tools.simulator.formats import trouble_with_completion, trouble_with_message
 
 SAMPLING = ("temperature", "top_p", "top_k")
 STRICT_VERSION = "2026-10-21"
@@ -82,6 +83,11 @@ class WireProtocol(Protocol):
         """Return the event of an error after the first byte."""
 
 
+def _check(trouble: str) -> None:
+    if trouble:
+        raise Refused(400, "invalid_request_error", trouble)
+
+
 def _event(name: str | None, value: object) -> str:
     head = f"event: {name}\n" if name else ""
     return f"{head}data: {json.dumps(value)}\n\n"
@@ -95,6 +101,7 @@ class OpenAIProtocol:
     def read(self, raw: Mapping[str, JsonValue], headers: Mapping[str, str]) -> Heard:
         """Return the request; a limit on the answer is optional."""
         body = Body.read(raw)
+        _check(trouble_with_completion(raw))
         turns = tuple(
             Message(role="system" if turn.role == "developer" else turn.role, content=turn.text)
             for turn in body.messages
@@ -180,6 +187,7 @@ class AnthropicProtocol:
         body = Body.read(raw)
         if body.max_tokens is None:
             raise Refused(400, "invalid_request_error", "max_tokens: Field required")
+        _check(trouble_with_message(raw))
         turns = (*_system(body.instructions), *_dialogue(body))
         request = Request(messages=turns, max_tokens=body.max_tokens, prefix=body.kept)
         return Heard(model=body.model, request=request, stream=body.stream)

@@ -17,7 +17,8 @@ from socratune.memory.errors import BudgetExhausted, CallFailed, FinalFailure, T
 from socratune.memory.ledger import Ledger
 from socratune.memory.records import Budget
 from socratune.tools.caller import ATTEMPTS
-from socratune.tools.models import LanguageModel, Price, Reply, Request
+from socratune.tools.models import LanguageModel, Reply, Request
+from socratune.tools.price import Price
 from socratune.tools.providers.stream import Limits
 from socratune.tools.simulator.faults import Faults
 from socratune.tools.simulator.server import served
