@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from tests.fakes import Provider, caller_of, reply, request
 
-from socratune.memory.errors import FinalFailure
+from socratune.memory.errors import BudgetExhausted, FinalFailure
 from socratune.memory.ledger import Ledger
 from socratune.memory.records import Budget
 from socratune.tools.models import Reply, Request
@@ -33,6 +33,13 @@ class Keeper(Provider):
             return await super(Keeper, self).complete(request)
         finally:
             self.under_way -= 1
+
+
+@dataclass(slots=True, kw_only=True)
+class LadenKeeper(Keeper):
+    """One that is sent more than the messages."""
+
+    overhead: int = 0
 
 
 def alike(number: int, *, shared: int = 5_000) -> Request:
@@ -141,6 +148,21 @@ async def test_the_price_of_keeping_is_reserved_and_what_was_kept_is_paid_at_its
     assert caller.purse.spent.usd == pytest.approx((500 + 1_500 * 1.25 + 500 + 1_500 * 0.1) / 1e6)
     assert caller.purse.spent.tokens_cached == 1_500
     assert caller.purse.spent == ledger.spent()["target"]
+
+
+async def test_what_comes_with_the_messages_is_reserved_at_the_price_of_keeping_too(ledger: Ledger) -> None:
+    price = Price(input=1.0, output=0.0, cache_read=0.1, cache_write=1.25)
+    room = (5_000 + 700) * 1.25e-6
+    for overhead, schema in ((700, None), (0, {"title": "T", "enum": ["x" * 700]})):
+        caller = caller_of(ledger, LadenKeeper(price=price, overhead=overhead), budget=Budget(usd=room))
+        with pytest.raises(BudgetExhausted):
+            await caller.call("target", replace(alike(0), schema=schema), phase="search")
+
+
+async def test_the_same_words_for_another_form_are_another_beginning(ledger: Ledger) -> None:
+    provider = Keeper(latency=0.01)
+    await ask_all(ledger, provider, [alike(0), replace(alike(1), schema={"title": "T"})])
+    assert max(provider.seen) == 2
 
 
 async def test_what_was_kept_is_still_known_when_an_answer_comes_from_the_ledger(ledger: Ledger) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from langchain_core.language_models import FakeListChatModel
 from tests.fakes import UNCAPPED
 from tests.tools.providers.conftest import Serve
 from tests.tools.providers.scene import WORLD, Served, Speaker, rows
@@ -17,17 +18,22 @@ from tests.tools.providers.scene import WORLD, Served, Speaker, rows
 from socratune.agents.evaluator import Evaluator
 from socratune.agents.scorers import Measured
 from socratune.memory.ledger import Ledger, Spent
-from socratune.memory.records import Candidate, Demo, Message, Prompt
+from socratune.memory.records import Candidate, Demo, Message, ModelOptions, Prompt
 from socratune.tools.caller import Caller, Line
 from socratune.tools.metrics import metric_named
 from socratune.tools.model_spec import ModelSpec
 from socratune.tools.models import LanguageModel, Request, connect
+from socratune.tools.price import Price
 from socratune.tools.providers.endpoint import Endpoint
+from socratune.tools.providers.langchain import LangChainModel
 from socratune.tools.providers.prefixes import Mark, kept_at, kept_from, mark_of
 from socratune.tools.purse import Purse
+from socratune.tools.replies import CRITIQUE
 from socratune.tools.simulator.wire import Manners, Wire
 from socratune.tools.simulator.world import load_world
 from socratune.tools.template import messages, shared_prefix
+from socratune.tools.usercode.application import Application
+from socratune.tools.vanguard import kept_from as kept_by
 
 LONG = "You route tickets to one of four queues. " * 150
 """About 1,540 tokens."""
@@ -206,7 +212,47 @@ def test_a_foreign_server_gets_plain_requests(serve: Serve, ledger: Ledger) -> N
     assert json.loads(made.bodies[0])["system"] == LONG
 
 
+def test_marks_and_what_else_is_sent_go_together(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = Recording(world=load_world(WORLD), examples=rows(), manners=Manners(key="k"))
+    monkeypatch.setenv("ANTHROPIC_BASE_URL", serve(made=made).url)
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "k")
+    options = ModelOptions(tools=({"name": "route", "input_schema": {"type": "object"}},), headers={"x-tenant": "desk"})
+    model = connect(f"anthropic:{WORLD}", examples=(), seed=0, options=options)
+    request = replace(asked(LONG, "Where is it?", prefix=len(LONG)), schema=CRITIQUE.schema, max_tokens=50)
+    reply = asyncio.run(model.complete(request))
+    sent = json.loads(made.bodies[0])
+    assert sent["system"] == [{"type": "text", "text": LONG, "cache_control": {"type": "ephemeral"}}]
+    assert (sent["tools"], sent["output_config"]["format"]["schema"]) == ([*options.tools], CRITIQUE.schema)
+    assert reply.tokens_written >= 1_024
+
+
+def test_only_a_provider_and_its_stand_in_are_known_to_keep(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "k")
+    chat = LangChainModel.around(FakeListChatModel(responses=["billing"]))
+    others: list[LanguageModel] = [
+        chat,
+        Application.here(lambda *_: "billing"),
+        connect(f"sim:{WORLD}", examples=(), seed=0),
+    ]
+    others += [connect("openai:gpt-4.1@http://127.0.0.1:1/v1", examples=(), seed=0)]
+    assert [kept_by(each) for each in others] == [None] * 4
+    assert kept_by(connect("openai:gpt-4.1", examples=(), seed=0)) == 1_024
+
+
 # --- prices
+
+
+@pytest.mark.parametrize(
+    ("spec", "write"),
+    [("anthropic:claude-sonnet-4-5", 2.5), ("anthropic:m@http://127.0.0.1:1", None), ("openai:gpt-4.1-mini", None)],
+)
+def test_a_price_given_by_hand_has_no_discount_and_still_pays_to_be_kept(
+    monkeypatch: pytest.MonkeyPatch, spec: str, write: float | None
+) -> None:
+    for variable in ("OPENAI_API_KEY", "ANTHROPIC_API_KEY"):
+        monkeypatch.setenv(variable, "k")
+    price = connect(spec, examples=(), seed=0, options=ModelOptions(price=(2.0, 8.0))).price
+    assert price == Price(input=2.0, output=8.0, cache_read=None, cache_write=write)
 
 
 def test_what_was_kept_is_cheaper_and_what_is_to_be_kept_dearer(monkeypatch: pytest.MonkeyPatch) -> None:
