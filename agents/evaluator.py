@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from socratune.agents.scorers import Scorer
 from socratune.memory.errors import CallFailed
 from socratune.memory.ledger import Ledger
-from socratune.memory.records import Candidate, Example, Rollout
+from socratune.memory.records import Candidate, CandidateId, Example, Prompt, Rollout
 from socratune.tools.caller import Line
 from socratune.tools.purse import Phase
-from socratune.tools.template import messages
+from socratune.tools.template import messages, shared_prefix
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Block:
+    """What the rollouts of one block have in common."""
+
+    candidate_id: CandidateId
+    """Kept here, for it is a hash of the whole prompt."""
+    prompt: Prompt
+    phase: Phase
+    repeat: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,11 +42,10 @@ class Evaluator:
         A failed call is a rollout without reward. Raises `BudgetExhausted`, `Paused` or `Interrupted` once every call
         of the block has ended, so that what was paid for is kept.
         """
-        known = self.ledger.rollouts(candidate.id, repeat=repeat)
+        block = _Block(candidate_id=candidate.id, prompt=candidate.prompt, phase=phase, repeat=repeat)
+        known = self.ledger.rollouts(block.candidate_id, repeat=repeat)
         missing = [example for example in examples if example.id not in known]
-        ended = await asyncio.gather(
-            *(self._rollout(candidate, example, phase, repeat) for example in missing), return_exceptions=True
-        )
+        ended = await asyncio.gather(*(self._rollout(block, example) for example in missing), return_exceptions=True)
         new = [outcome for outcome in ended if isinstance(outcome, Rollout)]
         await self.ledger.add_rollouts(new)
         for outcome in ended:
@@ -44,20 +54,16 @@ class Evaluator:
         known |= {rollout.example_id: rollout for rollout in new}
         return [known[example.id] for example in examples]
 
-    async def _rollout(self, candidate: Candidate, example: Example, phase: Phase, repeat: int) -> Rollout:
-        request = messages(candidate.prompt, example.inputs)
+    async def _rollout(self, block: _Block, example: Example) -> Rollout:
+        asked = Rollout(candidate_id=block.candidate_id, example_id=example.id, repeat=block.repeat)
+        request = messages(block.prompt, example.inputs)
+        prefix = shared_prefix(block.prompt, example.inputs)
         try:
-            output = await self.line.ask(request, phase=phase, repeat=repeat, row=example.inputs)
-            score = await self.scorer.score(output, example, phase=phase)
+            output = await self.line.ask(
+                request, phase=block.phase, repeat=block.repeat, row=example.inputs, prefix=prefix
+            )
+            score = await self.scorer.score(output, example, phase=block.phase)
         except CallFailed as error:
-            return Rollout(candidate_id=candidate.id, example_id=example.id, repeat=repeat, error=error.reason)
-        return Rollout(
-            candidate_id=candidate.id,
-            example_id=example.id,
-            repeat=repeat,
-            output=output,
-            reward=score.reward,
-            feedback=score.feedback,
-            parsed=score.parsed,
-            agreed=score.agreed,
-        )
+            return replace(asked, error=error.reason)
+        scored = replace(asked, output=output, reward=score.reward, feedback=score.feedback)
+        return replace(scored, parsed=score.parsed, agreed=score.agreed)

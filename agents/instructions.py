@@ -71,7 +71,8 @@ async def ask(
     `attempt` tells a repeated proposal from the first, so that it gets a new answer. Raises `MalformedReply`.
     """
     messages: tuple[Message, ...] = prompt.request(form, body)
-    reply = await line.ask(messages, phase=phase, repeat=attempt, schema=form.schema)
+    prefix = len(messages[0].content)  # the instructions: all that this agent's requests have in common
+    reply = await line.ask(messages, phase=phase, repeat=attempt, schema=form.schema, prefix=prefix)
     try:
         return form.parse(reply)
     except NotInForm as problem:
@@ -81,7 +82,7 @@ async def ask(
             Message(role="assistant", content=clean(reply) or "(empty)"),
             Message(role="user", content=complaint),
         )
-    repaired = await line.ask(messages, phase=phase, repeat=attempt, schema=form.schema)
+    repaired = await line.ask(messages, phase=phase, repeat=attempt, schema=form.schema, prefix=prefix)
     try:
         return form.parse(repaired)
     except NotInForm as problem:

@@ -19,6 +19,7 @@ from socratune.agents.evidence import Attempt, Failure
 from socratune.agents.planner import Planner
 from socratune.agents.rewriter import Rewriter
 from socratune.agents.teacher import Teacher
+from socratune.graphs.recipes import Recipe
 from socratune.memory.ledger import Ledger
 from socratune.memory.lessons import Lessons
 from socratune.memory.records import (
@@ -28,7 +29,6 @@ from socratune.memory.records import (
     Example,
     ExampleId,
     Lesson,
-    Recipe,
     Rollout,
     SubGoal,
     Task,

@@ -3,9 +3,23 @@
 from __future__ import annotations
 
 import difflib
+from dataclasses import dataclass
 
 from socratune.memory.errors import BadInput
-from socratune.memory.records import Recipe
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """One value per slot: which published method this is, in our parts."""
+
+    name: str
+    proposer: str
+    search: str
+    moves: int
+    """Children proposed in a round."""
+    patience: int
+    """Rounds without an accepted child before the search stops."""
+
 
 RECIPES = {
     recipe.name: recipe

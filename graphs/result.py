@@ -128,7 +128,7 @@ class Result:
             "test": _test(self.verdict),
             "sentence": self.sentence,
             "calls": {"rollouts": total.rollouts, **_optimizer_calls(self.spent), "cached": self.cached},
-            "tokens": {"in": total.tokens_in, "out": total.tokens_out},
+            "tokens": {"in": total.tokens_in, "out": total.tokens_out, "cached": total.tokens_cached},
             "usd": round(self.usd, 6) if self.priced else None,
             "lost_usd": round(self.lost_usd, 6),
             "prompt": self.prompt.as_dict(),

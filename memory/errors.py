@@ -16,6 +16,8 @@
 
 from __future__ import annotations
 
+from socratune.memory.usage import Usage
+
 
 class SocratuneError(Exception):
     """Root of all errors that Socratune raises on purpose."""
@@ -35,6 +37,8 @@ class CallFailed(SocratuneError):
 
     def __init__(self, model: str, reason: str) -> None:
         self.model, self.reason = model, reason
+        self.used: Usage | None = None
+        """What the provider may bill all the same; None when it did not take the call on."""
         super().__init__(f"{model}: {reason}")
 
 

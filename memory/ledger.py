@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields, replace
 from functools import reduce
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from typing import Any
 import sqlalchemy as sa
 from pydantic import TypeAdapter
 
+from socratune.memory import tables
 from socratune.memory.errors import RunOwned
 from socratune.memory.records import Candidate, CandidateId, ExampleId, Role, Rollout, as_json
 from socratune.memory.sessions import begin_session, minutes_worked
@@ -46,6 +47,8 @@ class PaidReply:
     tokens_in: int
     tokens_out: int
     usd: float
+    tokens_cached: int = 0
+    """Those of `tokens_in` that came from the provider's cache."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +60,8 @@ class Spent:
     tokens_in: int = 0
     tokens_out: int = 0
     usd: float = 0.0
+    tokens_cached: int = 0
+    """Those of `tokens_in` that came from the provider's cache."""
 
     @property
     def tokens(self) -> int:
@@ -70,12 +75,20 @@ class Spent:
 
     def plus(self, other: Spent) -> Spent:
         """Return the sum."""
-        return Spent(**{name: value + getattr(other, name) for name, value in asdict(self).items()})
+        return Spent(**{name: getattr(self, name) + getattr(other, name) for name in AMOUNTS})
+
+    def minus(self, other: Spent) -> Spent:
+        """Return what is left."""
+        return Spent(**{name: getattr(self, name) - getattr(other, name) for name in AMOUNTS})
 
     @classmethod
     def total(cls, parts: Iterable[Spent]) -> Spent:
         """Return the sum of all."""
         return reduce(cls.plus, parts, cls())
+
+
+AMOUNTS = tuple(each.name for each in fields(Spent))
+_STARTS = tuple(each.name for each in fields(CallStart))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +107,7 @@ class Ledger:
         self.run = run
         self._engine = engine
         self._fence: int | None = None
+        self._begun: set[str] | None = None
         self._writer = GroupWriter(engine, self._check_fence)
 
     @classmethod
@@ -114,18 +128,22 @@ class Ledger:
             raise RunOwned(self.run, "a process that took it over")
 
     async def _update_call(self, call: int, values: Mapping[str, Any]) -> None:
-        await self._writer.awrite(
-            lambda c: c.execute(sa.update(calls).where(calls.c.id == call).values(values)) and None
-        )
+        await self._writer.awrite(lambda c: c.execute(tables.SETTLE, {**values, "call": call}) and None)
 
     async def _insert_once(self, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> int:
         """Return how many rows were new."""
         statement = insert_once(self._engine, table).values(rows)
         return await self._writer.awrite(lambda c: c.execute(statement).rowcount)
 
-    def _read(self, query: sa.Select[Any]) -> list[Any]:
+    def _read(self, query: sa.Select[Any], **values: str) -> list[Any]:
         with self._engine.connect() as connection:
-            return list(connection.execute(query))
+            return list(connection.execute(query, values))
+
+    def _keys(self) -> set[str]:
+        """Return the keys of all calls that were ever begun: nothing needs to be looked up for a new one."""
+        if self._begun is None:
+            self._begun = {row.key for row in self._read(sa.select(calls.c.key).where(calls.c.run == self.run))}
+        return self._begun
 
     # --- the run
 
@@ -152,71 +170,56 @@ class Ledger:
 
     async def begin_call(self, start: CallStart) -> int:
         """Write a call that is about to be sent; returns its id once that is on disk."""
-        row = asdict(start) | {"run": self.run, "state": "sent", "began": time.time()}
+        row = {"run": self.run, "state": "sent", "began": time.time()}
+        row |= {name: getattr(start, name) for name in _STARTS}
+        self._keys().add(start.key)
 
         def insert(connection: sa.Connection) -> int:
-            inserted = connection.execute(sa.insert(calls).values(row)).inserted_primary_key
+            inserted = connection.execute(tables.BEGIN, row).inserted_primary_key
             return int(inserted[0]) if inserted else 0
 
         return await self._writer.awrite(insert)
 
     async def complete_call(self, call: int, paid: PaidReply) -> None:
         """Write the answer of a call."""
-        values = {
-            "state": "completed",
-            "reply": paid.text,
-            "tokens_in": paid.tokens_in,
-            "tokens_out": paid.tokens_out,
-            "usd": paid.usd,
-        }
-        await self._update_call(call, values)
+        await self._update_call(call, {"state": "completed", "reply": paid.text} | _billed(paid))
 
-    async def fail_call(self, call: int, error: str, *, billed: PaidReply | None = None) -> None:
-        """Write that a call gave no answer that counts; `billed` is what it cost all the same."""
-        values: dict[str, Any] = {"state": "cut" if billed else "failed", "error": error}
-        if billed:
-            values |= {"tokens_in": billed.tokens_in, "tokens_out": billed.tokens_out, "usd": billed.usd}
-        await self._update_call(call, values)
+    async def fail_call(self, call: int, error: str, *, billed: PaidReply | None = None, final: bool = True) -> None:
+        """Write that a call gave no answer that counts; `billed` is what it cost all the same.
+
+        One that was billed and would come to the same again is `cut`; when another attempt may help it `broke`.
+        """
+        state = "failed" if billed is None else "cut" if final else "broke"
+        await self._update_call(call, {"state": state, "error": error} | (_billed(billed) if billed else {}))
 
     def paid(self, key: str) -> PaidReply | None:
         """Return the answer to a call that was completed before."""
-        columns = (calls.c.reply, calls.c.tokens_in, calls.c.tokens_out, calls.c.usd)
-        same = (calls.c.run == self.run, calls.c.key == key, calls.c.state == "completed")
-        found = self._read(sa.select(*columns).where(*same).limit(1))
-        if not found:
-            return None
-        row = found[0]
-        return PaidReply(text=row.reply, tokens_in=row.tokens_in, tokens_out=row.tokens_out, usd=row.usd)
+        found = self._read(tables.PAID, of=self.run, called=key) if key in self._keys() else []
+        return PaidReply(**found[0]._asdict()) if found else None
 
     def cut(self, key: str) -> str | None:
-        """Return why the answer to this call did not count, when one came and was billed."""
-        same = (calls.c.run == self.run, calls.c.key == key, calls.c.state == "cut")
-        found = self._read(sa.select(calls.c.error).where(*same).limit(1))
-        return str(found[0].error) if found else None
+        """Return why the answer to this call did not count, when one came, was billed and would be the same again."""
+        found = self._read(tables.CUT, of=self.run, called=key) if key in self._keys() else []
+        return found[0].error if found else None
 
     def spent(self, *, state: str = "completed") -> dict[Role, Spent]:
         """Return what the calls in `state` used, by role; calls that were sent and never settled cost their reserve.
 
-        Answers that were cut are paid for like completed ones and count with them.
+        What was cut counts like a completed call; what broke off is paid for, and is no call of its own.
         """
         usd = calls.c.usd if state == "completed" else calls.c.reserved_usd
-        states = ("completed", "cut") if state == "completed" else (state,)
-        sums = (sa.func.count(), sa.func.sum(calls.c.tokens_in), sa.func.sum(calls.c.tokens_out), sa.func.sum(usd))
-        query = sa.select(calls.c.role, *sums).where(calls.c.run == self.run, calls.c.state.in_(states))
-        return {
-            role: Spent(
-                calls=count,
-                rollouts=count if role == "target" else 0,
-                tokens_in=tokens_in,
-                tokens_out=tokens_out,
-                usd=used,
-            )
-            for role, count, tokens_in, tokens_out, used in self._read(query.group_by(calls.c.role))
-        }
+        states = ("completed", "cut", "broke") if state == "completed" else (state,)
+        count = sa.func.sum(sa.case((calls.c.state == "broke", 0), else_=1))
+        sums = (sa.func.sum(calls.c[name]).label(name) for name in ("tokens_in", "tokens_out", "tokens_cached"))
+        amounts = (count.label("calls"), sa.func.sum(usd).label("usd"), *sums)
+        query = sa.select(calls.c.role, *amounts).where(calls.c.run == self.run, calls.c.state.in_(states))
+        found = (row._asdict() for row in self._read(query.group_by(calls.c.role)))
+        used: dict[Role, Spent] = {each.pop("role"): Spent(**each) for each in found}
+        return {role: replace(each, rollouts=each.calls * (role == "target")) for role, each in used.items()}
 
     def failed(self) -> dict[Role, int]:
         """Return the number of failed attempts by role."""
-        failed = calls.c.state.in_(("failed", "cut"))
+        failed = calls.c.state.in_(("failed", "cut", "broke"))
         query = sa.select(calls.c.role, sa.func.count()).where(calls.c.run == self.run, failed)
         return dict(tuple(row) for row in self._read(query.group_by(calls.c.role)))
 
@@ -229,8 +232,8 @@ class Ledger:
 
     def candidate(self, candidate_id: CandidateId) -> Candidate:
         """Return a candidate. Raises `KeyError` when it was never added."""
-        same = (candidates.c.run == self.run, candidates.c.id == candidate_id)
-        found = self._read(sa.select(candidates.c.body).where(*same))
+        query = sa.select(candidates.c.body).where(candidates.c.run == self.run)
+        found = self._read(query.where(candidates.c.id == candidate_id))
         if not found:
             raise KeyError(candidate_id)
         return _CANDIDATE.validate_json(found[0].body)
@@ -290,6 +293,10 @@ class Ledger:
         """Return events in the order in which they were recorded; of all kinds when none is named."""
         query = sa.select(events).where(events.c.run == self.run).order_by(events.c.seq)
         return [_event(row) for row in self._read(query.where(events.c.kind.in_(kinds)) if kinds else query)]
+
+
+def _billed(paid: PaidReply) -> dict[str, float]:
+    return {name: getattr(paid, name) for name in ("tokens_in", "tokens_out", "tokens_cached", "usd")}
 
 
 def _event(row: Any) -> Event:

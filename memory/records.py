@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal, NewType
 
 from socratune.memory.usercode import UserCode
@@ -309,19 +309,10 @@ class Verdict:
     """How often an edit that changes nothing would look at least this good."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recipe:
-    """One value per slot: which published method this is, in our parts."""
-
-    name: str
-    proposer: str
-    search: str
-    moves: int
-    """Children proposed in a round."""
-    patience: int
-    """Rounds without an accepted child before the search stops."""
-
-
 def as_json(value: object) -> str:
     """Return canonical JSON of a record."""
-    return json.dumps(asdict(value), sort_keys=True, ensure_ascii=False)  # type: ignore[call-overload]  # any record
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, default=_by_name)
+
+
+def _by_name(record: Any) -> dict[str, object]:
+    return {each.name: getattr(record, each.name) for each in fields(record)}

@@ -32,6 +32,7 @@ calls = sa.Table(
     sa.Column("error", sa.Text),
     sa.Column("tokens_in", sa.Integer, nullable=False, default=0),
     sa.Column("tokens_out", sa.Integer, nullable=False, default=0),
+    sa.Column("tokens_cached", sa.Integer, nullable=False, server_default="0"),
     sa.Column("usd", sa.Float, nullable=False, default=0.0),
     sa.Column("began", sa.Float, nullable=False),
     sa.Index("calls_by_key", "run", "key"),
@@ -64,14 +65,41 @@ events = sa.Table(
     sa.UniqueConstraint("run", "key"),
 )
 
+# What every call runs, built once: building a statement takes longer than running it.
+_THIS = (calls.c.run == sa.bindparam("of"), calls.c.key == sa.bindparam("called"))
+_USED = (calls.c.tokens_in, calls.c.tokens_out, calls.c.tokens_cached, calls.c.usd)
+PAID = sa.select(calls.c.reply.label("text"), *_USED).where(*_THIS, calls.c.state == "completed").limit(1)
+CUT = sa.select(calls.c.error).where(*_THIS, calls.c.state == "cut").limit(1)
+BEGIN = sa.insert(calls)
+SETTLE = sa.update(calls).where(calls.c.id == sa.bindparam("call"))
+
 
 def connect(where: Path | str, tables: sa.MetaData) -> sa.Engine:
-    """Open a SQLite file or a database URL; `tables` are made when missing."""
+    """Open a SQLite file or a database URL; `tables` are made when missing, and brought up to date when older."""
     engine = sa.create_engine(f"sqlite:///{where}" if isinstance(where, Path) else where)
     if engine.dialect.name == "sqlite":
         sa.event.listen(engine, "connect", _durable)
     tables.create_all(engine)
+    _add_columns(engine, tables)
     return engine
+
+
+def _add_columns(engine: sa.Engine, tables: sa.MetaData) -> None:
+    """Add the columns that an earlier version did not have; rows that are there get the column's default."""
+    for table in tables.tables.values():
+        for column in _missing(sa.inspect(engine), table):
+            definition = sa.schema.CreateColumn(column).compile(dialect=engine.dialect)
+            try:
+                with engine.begin() as connection:
+                    connection.exec_driver_sql(f"ALTER TABLE {table.name} ADD COLUMN {definition}")
+            except sa.exc.DBAPIError:
+                if column in _missing(sa.inspect(engine), table):  # else another process was faster
+                    raise
+
+
+def _missing(found: sa.Inspector, table: sa.Table) -> list[sa.Column[Any]]:
+    there = {column["name"] for column in found.get_columns(table.name)}
+    return [column for column in table.columns if column.name not in there]
 
 
 def insert_once(engine: sa.Engine, table: sa.Table) -> sqlite.Insert | postgresql.Insert:

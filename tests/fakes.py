@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from socratune.memory.ledger import Ledger, Spent
 from socratune.memory.records import Budget, Example, ExampleId, Message, Role
 from socratune.tools.caller import Caller, Line
-from socratune.tools.models import ANSWER, LanguageModel, Price, Reply, Request
+from socratune.tools.models import ANSWER, LanguageModel, Reply, Request
+from socratune.tools.price import Price
 from socratune.tools.purse import Purse
 
 UNCAPPED = Budget()

@@ -8,31 +8,23 @@ layer, and it is here.
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import stamina
 
-from socratune.memory.errors import BadInput, CallFailed, FinalFailure, Paused, TransientFailure
-from socratune.memory.ledger import CallStart, Ledger, PaidReply, Spent
+from socratune.memory.errors import CallFailed, FinalFailure, Paused, TransientFailure
+from socratune.memory.ledger import CallStart, Ledger, PaidReply
 from socratune.memory.records import Message, Role
+from socratune.memory.usage import Usage
+from socratune.tools.bill import NOTHING, Bill, need_prices, paid_for, spent_on, worst_case
 from socratune.tools.datasets import well_formed
-from socratune.tools.models import (
-    ANSWER,
-    UNSEEN,
-    Closable,
-    Laden,
-    LanguageModel,
-    ReadsRow,
-    Reply,
-    Request,
-)
+from socratune.tools.models import ANSWER, Closable, LanguageModel, ReadsRow, Reply, Request
 from socratune.tools.providers.failures import unforeseen
 from socratune.tools.purse import Phase, Purse
 from socratune.tools.sections import seal
 from socratune.tools.throttle import Throttle
-from socratune.tools.tokens import at_most
+from socratune.tools.vanguard import Vanguard, kept_beginning, kept_from
 
 ATTEMPTS = 8
 """With 28 % of calls failing, one call in 25,000 is given up."""
@@ -61,21 +53,25 @@ class Line:
         repeat: int = 0,
         row: Mapping[str, str] | None = None,
         schema: Mapping[str, object] | None = None,
+        prefix: int = 0,
     ) -> str:
         """Return the answer's text. Raises `CallFailed`, `BudgetExhausted`, `Paused` or `Interrupted`.
 
-        `row`, the row's inputs, reaches an application of the user's and no other model.
+        `row`, the row's inputs, reaches an application of the user's and no other model; `prefix` is how many
+        characters at the beginning other requests share.
         """
-        request = Request(messages=messages, max_tokens=self.max_tokens, repeat=repeat, row=row, schema=schema)
+        request = Request(
+            messages=messages, max_tokens=self.max_tokens, repeat=repeat, row=row, schema=schema, prefix=prefix
+        )
         return (await self.caller.call(self.role, request, phase=phase)).text
 
 
 class _CutAnswer(FinalFailure):
     """The provider answered, and billed, but what came did not end by itself."""
 
-    def __init__(self, model: str, stop_reason: str | None, paid: PaidReply) -> None:
-        super().__init__(model, f"the answer did not end by itself (stop reason {stop_reason!r})")
-        self.paid = paid
+    def __init__(self, model: str, reply: Reply) -> None:
+        super().__init__(model, f"the answer did not end by itself (stop reason {reply.stop_reason!r})")
+        self.used = reply
 
 
 class Caller:
@@ -88,6 +84,8 @@ class Caller:
         self._ledger = ledger
         self._secret = secret
         self._throttles = {role: Throttle(concurrency) for role in models}
+        self._vanguard = Vanguard()
+        self._kept_from = {role: kept_from(model) for role, model in models.items()}
         self._flying: dict[str, asyncio.Task[PaidReply]] = {}
         self._straight_failures = 0
         self._answered: set[Role] = set()
@@ -98,7 +96,7 @@ class Caller:
         self.purse = purse
         self.cached = 0
         """Calls that were answered from the ledger or by a call in flight."""
-        _need_prices(models, purse)
+        need_prices(models, purse)
 
     async def call(self, role: Role, request: Request, *, phase: Phase) -> PaidReply:
         """Answer from the ledger when the same call was completed before, else pay for it."""
@@ -135,46 +133,67 @@ class Caller:
         # The target is sent the row as it is: what looks like a mark there is the row's own.
         if role != "target":
             request = replace(request, messages=seal(request.messages, self._secret))
-        worst = _worst_case(role, request, model, self._dearest.get(role, 0.0))
+        beginning, dearest = kept_beginning(model.name, request, self._kept_from[role]), self._dearest.get(role, 0.0)
+        worst = worst_case(role, request, model, is_kept=beginning is not None, dearest=dearest)
         await self.purse.admit(phase, worst)
-        spent = Spent()
+        bill = Bill(phase=phase)
         try:
             start = CallStart(key=key, role=role, phase=phase, model=model.name, reserved_usd=worst.usd)
-            paid = await self._persist(model, request, start)
-            spent = _spent(role, paid)
-            self._dearest[role] = max(self._dearest.get(role, 0.0), paid.usd)
-        except _CutAnswer as error:
-            spent = _spent(role, error.paid)
-            raise
+            async with self._vanguard.turn(beginning):
+                return await self._persist(request, start, bill)
         finally:
-            self.purse.settle(worst, spent)
-        return paid
+            self._dearest[role] = max(self._dearest.get(role, 0.0), bill.due.usd)
+            self.purse.settle(worst, bill.due)
 
-    async def _persist(self, model: LanguageModel, request: Request, start: CallStart) -> PaidReply:
+    async def _persist(self, request: Request, start: CallStart, bill: Bill) -> PaidReply:
         """Attempt the call until it is answered or not worth another attempt."""
+        failure: CallFailed | None = None
+        try:
+            return await self._attempt(request, start, bill)
+        except CallFailed as error:
+            failure = error
         async for attempt in stamina.retry_context(on=_pause_before_retry, attempts=ATTEMPTS, timeout=None):
             with attempt:
-                return await self._attempt(model, request, start)
+                # Most calls need no more than one attempt, and none of this; it begins with what came of the first.
+                if failure is not None:
+                    first, failure = failure, None
+                    raise first
+                if bill.due != NOTHING:
+                    await self.purse.lose(bill.phase, bill.due)
+                    bill.due = NOTHING
+                return await self._attempt(request, start, bill)
         raise AssertionError("a retry context ends by returning or raising")  # pragma: no cover
 
-    async def _attempt(self, model: LanguageModel, request: Request, start: CallStart) -> PaidReply:
-        throttle = self._throttles[start.role]
+    async def _attempt(self, request: Request, start: CallStart, bill: Bill) -> PaidReply:
+        model, throttle = self._models[start.role], self._throttles[start.role]
         async with throttle.slot():
             self.purse.check_open()
             if self._straight_failures >= STRAIGHT_FAILURES:
                 raise Paused(f"{STRAIGHT_FAILURES} calls in a row gave no answer; the last: {self._last_failure}")
             row = await self._ledger.begin_call(start)
             try:
-                paid = _paid(model, await _send(model, request))
+                reply = await _answer(model, request)
             except CallFailed as error:
-                await self._ledger.fail_call(row, error.reason, billed=_billed(error))
+                await self._book_failure(row, start, error, bill)
                 self._failed(error, start.role, throttle)
                 raise
-            await self._ledger.complete_call(row, paid)
             throttle.answered()
             self._straight_failures = 0
             self._answered.add(start.role)
-            return paid
+        # The place is free by now: no other call waits for this one's commit.
+        paid = paid_for(model, reply, well_formed(reply.text))
+        bill.due = spent_on(start.role, paid)
+        await self._ledger.complete_call(row, paid)
+        return paid
+
+    async def _book_failure(self, row: int, start: CallStart, error: CallFailed, bill: Bill) -> None:
+        """Write what became of an attempt, and what it may have cost."""
+        billed = paid_for(self._models[start.role], error.used) if error.used else None
+        is_final = not isinstance(error, TransientFailure)
+        await self._ledger.fail_call(row, error.reason, billed=billed, final=is_final)
+        if billed is not None:
+            cost = spent_on(start.role, billed)
+            bill.due = cost if is_final else replace(cost, calls=0, rollouts=0)
 
     def _failed(self, error: CallFailed, role: Role, throttle: Throttle) -> None:
         # Answers that are cut are the prompt's doing, not the provider's, once the model has answered at all.
@@ -188,22 +207,33 @@ async def probe(model: LanguageModel) -> PaidReply:
     """Ask one tiny question, once, to see whether a model answers. Raises `CallFailed` when it does not."""
     request = Request(messages=(Message(role="user", content=PROBE),), max_tokens=PROBE_TOKENS)
     try:
-        return _paid(model, await _send(model, request))
-    except _CutAnswer as error:
-        return error.paid
+        reply = await _send(model, request)
     finally:
         if isinstance(model, Closable):
             await model.aclose()
+    return paid_for(model, reply, well_formed(reply.text))
+
+
+async def _answer(model: LanguageModel, request: Request) -> Reply:
+    """Return what counts as an answer: only a natural end does; what was cut or refused must not become a score."""
+    reply = await _send(model, request)
+    if reply.stop_reason != ANSWER:
+        raise _CutAnswer(model.name, reply)
+    return reply
 
 
 async def _send(model: LanguageModel, request: Request) -> Reply:
     try:
-        async with asyncio.timeout(SLOWEST_CALL):
+        async with asyncio.timeout(SLOWEST_CALL) as timer:
             return await model.complete(request)
     except CallFailed:
         raise
     except TimeoutError as error:
-        raise TransientFailure(model.name, f"no answer within {SLOWEST_CALL:.0f} s") from error
+        slow = TransientFailure(model.name, f"no answer within {SLOWEST_CALL:.0f} s")
+        # It was being answered all the time, or silence would have ended it; nobody knows how much was said.
+        said = request.max_tokens if timer.expired() else 0
+        slow.used = Usage(tokens_in=request.tokens, tokens_out=said)
+        raise slow from error
     except Exception as error:  # models are other people's code: one bad call must not end a run
         if hasattr(error, "status_code"):
             raise unforeseen(model.name, error) from None  # what a server wrote may repeat the key
@@ -215,48 +245,3 @@ def _pause_before_retry(error: Exception) -> bool | float:
     if not isinstance(error, TransientFailure):
         return False
     return True if error.retry_after is None else min(error.retry_after, LONGEST_WAIT)
-
-
-def _paid(model: LanguageModel, reply: Reply) -> PaidReply:
-    """Only a natural end counts as an answer; what was cut or refused must not become a score."""
-    usd = reply.usd
-    if usd is None:
-        usd = model.price.cost(tokens_in=reply.tokens_in, tokens_out=reply.tokens_out) if model.price else 0.0
-    text = well_formed(reply.text)
-    paid = PaidReply(text=text, tokens_in=reply.tokens_in, tokens_out=reply.tokens_out, usd=usd)
-    if reply.stop_reason != ANSWER:
-        raise _CutAnswer(model.name, reply.stop_reason, paid)
-    return paid
-
-
-def _billed(error: CallFailed) -> PaidReply | None:
-    return error.paid if isinstance(error, _CutAnswer) else None
-
-
-def _spent(role: Role, paid: PaidReply) -> Spent:
-    rollouts = 1 if role == "target" else 0
-    return Spent(calls=1, rollouts=rollouts, tokens_in=paid.tokens_in, tokens_out=paid.tokens_out, usd=paid.usd)
-
-
-def _worst_case(role: Role, request: Request, model: LanguageModel, dearest: float) -> Spent:
-    """Return what a call may cost at most; an application's is the most that it has reported so far."""
-    tokens_in = sum(at_most(message.content) for message in request.messages)
-    tokens_in += model.overhead if isinstance(model, Laden) else 0
-    tokens_in += at_most(json.dumps(request.schema)) + UNSEEN if request.schema else 0
-    usd = model.price.cost(tokens_in=tokens_in, tokens_out=request.max_tokens) if model.price else 0.0
-    usd = max(usd, dearest) if isinstance(model, ReadsRow) else usd
-    rollouts = 1 if role == "target" else 0
-    return Spent(calls=1, rollouts=rollouts, tokens_in=tokens_in, tokens_out=request.max_tokens, usd=usd)
-
-
-def _need_prices(models: Mapping[Role, LanguageModel], purse: Purse) -> None:
-    for role, model in models.items():
-        if purse.budget.usd is not None and model.price is None and not isinstance(model, ReadsRow):
-            raise unpriced(model.name, role)
-
-
-def unpriced(name: str, role: Role) -> BadInput:
-    """Return what is said of a model without a price under a cap in USD."""
-    given = "IN,OUT" if role == "target" else f"{role}=IN,OUT"
-    cure = f"give it in USD for a million tokens, --price {given}, or cap the run by rollouts instead of usd"
-    return BadInput(f"the price of {name} is not known", cure=cure)

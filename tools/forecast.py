@@ -17,7 +17,7 @@ from socratune.memory.records import Budget, Example, Role, Task
 from socratune.tools.allotment import Allotment
 from socratune.tools.gate import GATE_STAGES
 from socratune.tools.metrics import judge_calls
-from socratune.tools.models import Price
+from socratune.tools.price import Price
 from socratune.tools.purse import CAPS, Cap
 from socratune.tools.splits import Splits
 from socratune.tools.statistics import detectable

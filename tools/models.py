@@ -14,10 +14,12 @@ from urllib.parse import urlsplit
 
 from socratune.memory.errors import BadInput
 from socratune.memory.records import PLAIN, Example, Message, ModelOptions, Role, Task, digest
+from socratune.memory.usage import Usage
 from socratune.memory.usercode import UserCode
 from socratune.tools.capabilities import check_options
 from socratune.tools.model_spec import NO_HOSTS, ModelSpec, is_application, is_code
-from socratune.tools.tokens import at_most
+from socratune.tools.price import Price, given_price
+from socratune.tools.tokens import at_most, estimate
 
 ANSWER = "stop"
 """The only stop reason that counts as an answer; adapters map what their provider calls a natural end to it."""
@@ -37,6 +39,27 @@ class Request:
     """The row's inputs, for an application that reads them; None for any other model."""
     schema: Mapping[str, object] | None = None
     """JSON schema of the answer, titled, for a provider that can hold a model to it; others never see it."""
+    prefix: int = 0
+    """Characters at the beginning, counted over the messages, that other requests share.
+
+    It may change what an answer costs, never what it says, and is no part of the key.
+    """
+
+    @property
+    def shared(self) -> tuple[str, ...]:
+        """The beginning that other requests share, message by message; the last part may be cut within its message."""
+        left, parts = self.prefix, []
+        for message in self.messages:
+            if left <= 0:
+                break
+            parts.append(message.content[:left])
+            left -= len(message.content)
+        return tuple(parts)
+
+    @property
+    def tokens(self) -> int:
+        """About how many tokens the messages are."""
+        return sum(estimate(message.content) for message in self.messages)
 
     def key(self, model: str) -> str:
         """Return what makes two calls the same call: every byte sent, and the repeat number."""
@@ -47,32 +70,11 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
+class Reply(Usage):
     """What came back."""
 
     text: str
     stop_reason: str | None
-    tokens_in: int
-    tokens_out: int
-    usd: float | None = None
-    """What it cost, when whoever answered said so; else it is priced by its tokens."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Price:
-    """USD for a million tokens."""
-
-    input: float
-    output: float
-
-    def cost(self, *, tokens_in: int, tokens_out: int) -> float:
-        """Return USD."""
-        return (tokens_in * self.input + tokens_out * self.output) / 1_000_000
-
-
-def given_price(options: ModelOptions) -> Price | None:
-    """Return the price that a person gave; None when they left it to the table."""
-    return None if options.price is None else Price(input=options.price[0], output=options.price[1])
 
 
 def named(spec: str, options: ModelOptions) -> str:
@@ -120,6 +122,15 @@ class Closable(Protocol):
 
 
 @runtime_checkable
+class KeepsPrefixes(Protocol):
+    """A model whose provider keeps the beginnings of requests, and asks less when one comes again."""
+
+    @property
+    def kept_from(self) -> int | None:
+        """Tokens from which on a beginning is kept; None when none is."""
+
+
+@runtime_checkable
 class Laden(Protocol):
     """A model that is sent more than the messages."""
 
@@ -128,13 +139,16 @@ class Laden(Protocol):
         """Tokens at most that come with every request, such as definitions of tools."""
 
 
+ONE_EACH = Price(input=1.0, output=1.0)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScriptedModel:
     """A model whose answers are a function of the request: for tests and examples."""
 
     answer: Callable[[Request], str]
     name: str = "scripted"
-    price: Price | None = Price(input=1.0, output=1.0)
+    price: Price | None = ONE_EACH
 
     async def complete(self, request: Request) -> Reply:
         """Answer at once; a word counts as a token."""

@@ -11,7 +11,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Literal
 
 from socratune.memory.errors import BudgetExhausted, Interrupted
@@ -28,6 +28,8 @@ class _Waiting:
     phase: Phase
     worst: Spent
     admitted: asyncio.Future[None]
+    has_reserve: bool = False
+    """Whether it is the next attempt of a call that was admitted before."""
 
 
 class Purse:
@@ -85,9 +87,23 @@ class Purse:
     def settle(self, worst: Spent, actual: Spent) -> None:
         """Give back a reservation and book what the call really cost."""
         self._in_flight -= 1
-        self._reserved = _minus(self._reserved, worst)
+        self._reserved = self._reserved.minus(worst)
         self.spent = self.spent.plus(actual)
         self._wake()
+
+    async def lose(self, phase: Phase, cost: Spent) -> None:
+        """Book what an attempt cost that broke off, and leave the call's reserve to its next attempt.
+
+        Waits, before all others, until there is room for both. Raises `BudgetExhausted` or `Interrupted` when there
+        will be none; the reserve is then still held, and nothing is booked.
+        """
+        admitted = asyncio.get_running_loop().create_future()
+        self._queue.appendleft(_Waiting(phase=phase, worst=cost, admitted=admitted, has_reserve=True))
+        self._in_flight -= 1  # who waits does not settle
+        self._wake()
+        await admitted
+        self._reserved = self._reserved.minus(cost)
+        self.spent = self.spent.plus(cost)
 
     def _wake(self) -> None:
         while self._queue:
@@ -104,6 +120,8 @@ class Purse:
 
     def _answer(self, waiting: _Waiting, refusal: Exception | None) -> None:
         self._queue.popleft()
+        if refusal is not None and waiting.has_reserve:
+            self._in_flight += 1  # it will settle what it holds
         if waiting.admitted.done():  # the caller was cancelled while it waited
             if refusal is None:
                 self.settle(waiting.worst, Spent())
@@ -122,7 +140,3 @@ class Purse:
             if getattr(waiting.worst, cap) > self.room(cap, waiting.phase) + 1e-9:
                 return BudgetExhausted(cap)
         return None
-
-
-def _minus(total: Spent, part: Spent) -> Spent:
-    return Spent(**{each.name: getattr(total, each.name) - getattr(part, each.name) for each in fields(Spent)})

@@ -84,10 +84,32 @@ def fill(text: str, values: Mapping[str, str]) -> str:
 def messages(prompt: Prompt, inputs: Mapping[str, str]) -> tuple[Message, ...]:
     """Return what a model is sent for one row: system, the demos as turns, then the row itself."""
     turns = [Message(role="system", content=fill(prompt.system, inputs))] if prompt.system else []
+    return (*turns, *_demos(prompt), Message(role="user", content=_turn(prompt.user, inputs)))
+
+
+def shared_prefix(prompt: Prompt, columns: Iterable[str]) -> int:
+    """Return how many characters at the beginning of `messages` are the same for every row.
+
+    They are system, demos and the user turn up to its first placeholder; or the system up to its own.
+    """
+    names = tuple(columns)
+    system = prompt.system or ""
+    constant = _constant(system, names)
+    if constant < len(system):
+        return constant
+    demos = sum(len(turn.content) for turn in _demos(prompt))
+    return constant + demos + _constant(prompt.user or "", names)
+
+
+def _constant(text: str, names: tuple[str, ...]) -> int:
+    found = _pattern("native", names).search(text)
+    return found.start() if found else len(text)
+
+
+def _demos(prompt: Prompt) -> Iterator[Message]:
     for demo in prompt.demos:
-        turns.append(Message(role="user", content=_turn(prompt.user, demo.inputs)))
-        turns.append(Message(role="assistant", content=demo.output))
-    return (*turns, Message(role="user", content=_turn(prompt.user, inputs)))
+        yield Message(role="user", content=_turn(prompt.user, demo.inputs))
+        yield Message(role="assistant", content=demo.output)
 
 
 def _turn(user: str | None, inputs: Mapping[str, str]) -> str:

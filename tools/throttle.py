@@ -23,7 +23,7 @@ class Throttle:
         self.limit = self._most = limit
         self._clock = clock
         self._busy = 0
-        self._free = asyncio.Condition()
+        self._waiting: deque[asyncio.Future[None]] = deque()
         self._refused = deque([False] * WINDOW, maxlen=WINDOW)
         self._calm = 0
         """Answers since the last refusal, or since the limit last grew."""
@@ -31,16 +31,34 @@ class Throttle:
 
     @asynccontextmanager
     async def slot(self) -> AsyncIterator[None]:
-        """Wait for a free place and hold it."""
-        async with self._free:
-            await self._free.wait_for(lambda: self._busy < self.limit)
+        """Wait for a free place and hold it; who came first goes first."""
+        if self._waiting or self._busy >= self.limit:
+            await self._place()
+        else:
             self._busy += 1
         try:
             yield
         finally:
-            async with self._free:
-                self._busy -= 1
-                self._free.notify_all()
+            self._leave()
+
+    async def _place(self) -> None:
+        place = asyncio.get_running_loop().create_future()
+        self._waiting.append(place)
+        try:
+            await place
+        except asyncio.CancelledError:
+            if not place.cancelled():  # it was given the place, and will not use it
+                self._leave()
+            raise
+
+    def _leave(self) -> None:
+        self._busy -= 1
+        # One by one: to wake all of a long queue for each place would cost more than the calls.
+        while self._waiting and self._busy < self.limit:
+            place = self._waiting.popleft()
+            if not place.done():
+                self._busy += 1
+                place.set_result(None)
 
     def answered(self) -> None:
         """Note a call that the provider took; a full window of them lets one more in."""

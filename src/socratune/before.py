@@ -18,11 +18,12 @@ from socratune.memory.runs import Home
 from socratune.outcome import short
 from socratune.text import one_line, plain
 from socratune.tools.allotment import TEST_SHARE, allot
-from socratune.tools.caller import unpriced
+from socratune.tools.bill import unpriced
 from socratune.tools.forecast import Forecast, Range, forecast, scoring
 from socratune.tools.metrics import judgements_each
 from socratune.tools.model_spec import NO_HOSTS, is_application
-from socratune.tools.models import Price, check_role, price_for
+from socratune.tools.models import check_role, price_for
+from socratune.tools.price import Price
 from socratune.tools.splits import Splits, cap_for, data_notes, split
 from socratune.tools.statistics import detectable, rows_for
 from socratune.tools.task_files import LoadedTask

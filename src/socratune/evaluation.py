@@ -71,7 +71,11 @@ class Evaluation:
             "comparison": _difference(self.comparison) if self.comparison else None,
             "sentence": self.sentence,
             "calls": self.spent.calls,
-            "tokens": {"in": self.spent.tokens_in, "out": self.spent.tokens_out},
+            "tokens": {
+                "in": self.spent.tokens_in,
+                "out": self.spent.tokens_out,
+                "cached": self.spent.tokens_cached,
+            },
             "usd": round(self.spent.usd, 6) if self.spent.priced else None,
             "cut_by": self.cut or None,
             "warnings": list(self.warnings),

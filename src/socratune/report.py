@@ -162,7 +162,9 @@ def _sum(spent: Iterable[Any], name: str) -> int:
 def trouble(result: Result) -> list[str]:
     """Return what went wrong without being a wrong answer, and how the run ended, a sentence each."""
     failed = sum(result.failed.values())
+    kept = _sum(result.spent.values(), "tokens_cached")
     told = {
+        f"{kept:,} of the input tokens came from the provider's cache.": kept,
         "These prices are simulated; nothing was paid.": result.simulated and result.usd > 0,
         f"{failed} attempts at a call gave no answer; they count as missing, not as wrong.": failed,
         f"{result.proposals_failed} proposals could not be read.": result.proposals_failed,

@@ -144,3 +144,14 @@ async def test_a_failed_call_is_not_a_malformed_reply(ledger: Ledger) -> None:
 
     with pytest.raises(FinalFailure):
         await ask(line_to(ledger, Provider(answer=fail)), PROMPT, QUESTION, {"goal": "g"})
+
+
+@every_prompt
+async def test_what_an_agent_is_told_first_is_the_same_in_every_request_to_the_byte(ledger: Ledger, name: str) -> None:
+    provider = answers(*[GOOD] * 3)
+    line, prompt = line_to(ledger, provider), AgentPrompt.load(name)
+    for number in range(3):
+        await ask(line, prompt, QUESTION, {"failures": f"row {number}"})
+    assert len({sections(request.messages[-1].content)["failures"] for request in provider.requests}) == 3
+    (shared,) = {request.shared for request in provider.requests}
+    assert shared == (prompt.render(form=QUESTION.instructions),)

@@ -20,7 +20,8 @@ from tests.graphs.scene import carry_out, models, order, record
 from socratune.graphs.engine import Watch
 from socratune.memory.ledger import Event
 from socratune.memory.runs import Home
-from socratune.tools.models import LanguageModel, Price, Reply, Request
+from socratune.tools.models import LanguageModel, Reply, Request
+from socratune.tools.price import Price
 
 LATENCY = 0.005
 """Seconds that an answer is on its way."""

@@ -21,7 +21,8 @@ from socratune.memory.ledger import Ledger
 from socratune.memory.records import Budget, ExampleId, Message, Role
 from socratune.memory.runs import Home, RunFolder
 from socratune.tools.caller import Caller
-from socratune.tools.models import LanguageModel, Price, Reply, Request
+from socratune.tools.models import LanguageModel, Reply, Request
+from socratune.tools.price import Price
 from socratune.tools.sections import MARK
 from socratune.tools.simulator.call_log import CallLog, append_log
 from socratune.tools.simulator.optimizer import SimulatedOptimizer

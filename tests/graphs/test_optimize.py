@@ -43,7 +43,7 @@ SCHEMA: dict[str, Any] = {
         "detectable": float,
     },
     "calls": {"rollouts": int, "optimizer": int, "judge": int, "cached": int},
-    "tokens": {"in": int, "out": int},
+    "tokens": {"in": int, "out": int, "cached": int},
     "usd": float,
     "prompt": {"system": (str, type(None)), "user": (str, type(None)), "demos": list},
     "candidate": (dict, type(None)),

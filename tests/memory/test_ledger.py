@@ -264,3 +264,23 @@ def test_a_price_that_is_not_known_is_not_taken_for_zero() -> None:
     assert Spent().priced
     assert Spent(calls=1, tokens_in=5, usd=0.1).priced
     assert not Spent(calls=1, tokens_in=5).priced
+
+
+async def test_a_ledger_of_an_earlier_version_is_read_and_written_on(tmp_path: Path) -> None:
+    earlier = Ledger.open(tmp_path / "ledger.db", "run")
+    await pay(earlier, "k")
+    earlier.close()
+    with sqlite3.connect(tmp_path / "ledger.db") as other:
+        other.execute("ALTER TABLE calls DROP COLUMN tokens_cached")
+    reopened = Ledger.open(tmp_path / "ledger.db", "run")
+    assert reopened.paid("k") == PAID
+    await pay(reopened, "kept", paid=replace(PAID, tokens_cached=64))
+    assert reopened.spent()["target"].tokens_cached == 64
+    reopened.close()
+
+
+async def test_what_broke_off_is_paid_for_and_may_be_asked_again(ledger: Ledger) -> None:
+    await ledger.fail_call(await ledger.begin_call(start("k")), "the stream was cut", billed=PAID, final=False)
+    assert ledger.cut("k") is None
+    assert ledger.spent()["target"] == Spent(tokens_in=100, tokens_out=10, usd=0.5)
+    assert ledger.failed() == {"target": 1}

@@ -18,6 +18,7 @@ from tests.fakes import Provider, caller_of, reply, request
 from socratune.memory.errors import BadInput, BudgetExhausted, FinalFailure, Interrupted, Paused, TransientFailure
 from socratune.memory.ledger import Ledger
 from socratune.memory.records import Budget, Message
+from socratune.memory.usage import Usage
 from socratune.tools import caller as callers
 from socratune.tools.caller import ATTEMPTS, LONGEST_WAIT, STRAIGHT_FAILURES, Line
 from socratune.tools.models import Reply, Request
@@ -165,7 +166,7 @@ async def test_a_provider_that_does_not_say_how_long_is_asked_again_all_the_same
     unsaid = TransientFailure("provider", "overloaded")
     caller = caller_of(ledger, Provider(answer=said(unsaid, TimeoutError(), "at last")))
     assert (await caller.call("target", request(), phase="search")).text == "at last"
-    assert states(ledger) == ["failed", "failed", "completed"]
+    assert states(ledger) == ["failed", "broke", "completed"]  # what timed out may have been billed
 
 
 async def test_what_would_fail_again_is_not_tried_again(ledger: Ledger) -> None:
@@ -211,6 +212,32 @@ async def test_twenty_failures_without_an_answer_between_them_pause_the_run(ledg
     with pytest.raises(Paused, match=r"20 calls in a row gave no answer; the last: .+"):
         await caller.call("target", request(repeat=99), phase="search")
     assert len(provider.requests) == STRAIGHT_FAILURES
+
+
+async def test_answers_that_are_cut_pause_a_run_only_while_the_model_has_never_answered(ledger: Ledger) -> None:
+    many = [reply("half an ans", "length")] * (STRAIGHT_FAILURES + 5)
+    for answers, kind in ((many, Paused), (["yes", *many], FinalFailure)):
+        caller = caller_of(ledger, Provider(answer=said(*answers), name=kind.__name__))
+        for number in range(len(answers)):
+            with contextlib.suppress(FinalFailure, Paused):
+                await caller.call("target", request(repeat=number), phase="search")
+        with pytest.raises(kind):
+            await caller.call("target", request(repeat=99), phase="search")
+
+
+async def test_what_broke_off_is_no_answer_either(ledger: Ledger) -> None:
+    def broke(_: Request) -> str:
+        failure = busy(0.0)
+        failure.used = Usage(tokens_in=100, tokens_out=3)
+        raise failure
+
+    caller = caller_of(ledger, Provider(answer=broke))
+    for number in range(3):
+        with pytest.raises((TransientFailure, Paused)):
+            await caller.call("target", request(repeat=number), phase="search")
+    assert states(ledger) == ["broke"] * STRAIGHT_FAILURES
+    assert caller.purse.spent == replace(ledger.spent()["target"], usd=caller.purse.spent.usd)
+    assert caller.purse.spent.usd == pytest.approx(STRAIGHT_FAILURES * 103e-6)
 
 
 async def test_an_answer_ends_a_row_of_failures(ledger: Ledger) -> None:

@@ -7,7 +7,7 @@ from socratune.memory.records import Budget, Example, ExampleId, Prompt, Role, T
 from socratune.tools.allotment import allot
 from socratune.tools.assertions import Assertion, Checks
 from socratune.tools.forecast import MOST_ROUNDS, Forecast, forecast
-from socratune.tools.models import Price
+from socratune.tools.price import Price
 from socratune.tools.splits import split
 
 PRICES: dict[Role, Price | None] = {"target": Price(input=1, output=2), "optimizer": Price(input=3, output=15)}

@@ -4,7 +4,8 @@ import pytest
 from tests.fakes import request
 
 from socratune.memory.errors import BadInput
-from socratune.tools.models import Price, ScriptedModel, check_model, connect, world_name
+from socratune.tools.models import ScriptedModel, check_model, connect, world_name
+from socratune.tools.price import Price
 
 
 @pytest.mark.parametrize("spec", ["gpt-4", "nobody:gpt-4", "", "sim", "SIM:ticket-routing"])

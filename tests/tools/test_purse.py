@@ -266,3 +266,48 @@ async def test_whoever_leaves_the_queue_takes_no_money_along(fits: bool) -> None
     else:
         assert await refusal(stayer) == "calls"
     assert made.room("calls", "search") == 0
+
+
+# --- attempts that broke off
+
+
+async def test_what_broke_off_is_booked_beside_the_reserve_of_the_next_attempt() -> None:
+    made = purse(Budget(usd=0.03))
+    await made.admit("search", CALL)
+    await made.lose("search", Spent(usd=0.004))
+    assert made.room("usd", "search") == pytest.approx(0.03 - 0.01 - 0.004)
+    made.settle(CALL, CALL)
+    assert made.spent == CALL.plus(Spent(usd=0.004))
+
+
+async def test_what_broke_off_waits_for_room_and_goes_before_all_others() -> None:
+    made = purse(Budget(usd=0.025))
+    for _ in range(2):
+        await made.admit("search", CALL)
+    other = asyncio.create_task(made.admit("search", CALL))
+    await asyncio.sleep(0)
+    again = asyncio.create_task(made.lose("search", Spent(usd=0.008)))
+    await asyncio.sleep(0)
+    assert not again.done()
+    made.settle(CALL, Spent(usd=0.001))
+    await again
+    assert not other.done()
+    made.settle(CALL, Spent(usd=0.001))
+    await other
+
+
+async def test_when_all_that_is_left_broke_off_one_gives_way_and_the_others_go_on() -> None:
+    made = purse(Budget(usd=0.02))
+    for _ in range(2):
+        await made.admit("search", CALL)
+    lost = Spent(usd=0.006)
+    first, second = (asyncio.create_task(made.lose("search", lost)) for _ in range(2))
+    await asyncio.wait([first, second], return_when=asyncio.FIRST_COMPLETED)
+    gave_way, other = (first, second) if first.done() else (second, first)
+    assert await refusal(gave_way) == "usd"
+    assert not other.done()
+    made.settle(CALL, lost)
+    assert await refusal(other) == "usd"  # 0.006 are spent and 0.01 reserved: 0.006 more do not fit
+    made.settle(CALL, lost)
+    assert made.spent.usd == pytest.approx(0.012)
+    assert made.room("usd", "search") == pytest.approx(0.008)

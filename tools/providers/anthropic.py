@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Callable
+from collections.abc import AsyncIterable
 from dataclasses import dataclass
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 from socratune.tools.capabilities import anthropic_format
 from socratune.tools.models import ANSWER, Request
 from socratune.tools.providers.clients import client_options
+from socratune.tools.providers.prefixes import Mark, mark_of
 from socratune.tools.providers.sdk import Read, SdkModel
 from socratune.tools.providers.stream import Draft, check_stream
 
 if TYPE_CHECKING:
     from anthropic import AsyncAnthropic
-    from anthropic.types import MessageParam
+    from anthropic.types import MessageParam, TextBlockParam
 
 NATURAL_END = "end_turn"
 
@@ -72,19 +73,21 @@ class AnthropicModel(SdkModel["AsyncAnthropic"]):
         options = client_options(self.endpoint, self.limits, DefaultAsyncHttpxClient, self.options.headers)
         return AsyncAnthropic(**options)
 
-    async def _draft(self, client: AsyncAnthropic, request: Request, heard: Callable[[], None]) -> Draft:
+    async def _receive(self, client: AsyncAnthropic, request: Request, draft: Draft) -> None:
         from anthropic import omit  # noqa: PLC0415  # heavy
 
+        mark = mark_of(request, self.kept_from)
         async with await client.messages.create(
             model=self.endpoint.spec.name,
-            system=_system(request) or omit,
-            messages=_turns(request),
+            system=_system(request, mark) or omit,
+            messages=_turns(request, mark),
             max_tokens=request.max_tokens,
             stream=True,
             **self._options(request),
         ) as stream:
             check_stream(self.name, stream.response.headers.get("content-type", ""))
-            return await _received(stream, heard)
+            draft.began = True
+            await _fill(draft, stream)
 
     def _options(self, request: Request) -> dict[str, Any]:
         """Return what depends on who is asked."""
@@ -100,35 +103,51 @@ class AnthropicModel(SdkModel["AsyncAnthropic"]):
         return {"type": "json_schema", "schema": dict(request.schema)}
 
 
-def _system(request: Request) -> str:
-    return "\n\n".join(message.content for message in request.messages if message.role == "system")
+def _system(request: Request, mark: Mark | None) -> str | list[TextBlockParam]:
+    systems = [number for number, message in enumerate(request.messages) if message.role == "system"]
+    if len(systems) == 1:
+        return _content(request, systems[0], mark)
+    return "\n\n".join(request.messages[number].content for number in systems)
 
 
-def _turns(request: Request) -> list[MessageParam]:
+def _turns(request: Request, mark: Mark | None) -> list[MessageParam]:
     turns: list[MessageParam] = []
-    for message in request.messages:
+    for number, message in enumerate(request.messages):
         if message.role == "user":
-            turns.append({"role": "user", "content": message.content})
+            turns.append({"role": "user", "content": _content(request, number, mark)})
         elif message.role == "assistant":
-            turns.append({"role": "assistant", "content": message.content})
+            turns.append({"role": "assistant", "content": _content(request, number, mark)})
     return turns
 
 
-async def _received(stream: AsyncIterable[object], heard: Callable[[], None]) -> Draft:
-    draft = Draft()
+def _content(request: Request, number: int, mark: Mark | None) -> str | list[TextBlockParam]:
+    """Return a message's text; where the mark stands, in blocks of which the first is to be kept."""
+    text = request.messages[number].content
+    if mark is None or mark.message != number:
+        return text
+    kept, rest = text[: mark.length], text[mark.length :]
+    if rest and not rest.strip():
+        return text  # a block of nothing but space is refused
+    marked: TextBlockParam = {"type": "text", "text": kept, "cache_control": {"type": "ephemeral"}}
+    return [marked, {"type": "text", "text": rest}] if rest else [marked]
+
+
+async def _fill(draft: Draft, stream: AsyncIterable[object]) -> None:
     async for each in stream:
         event = _Event.model_validate(each)
         said = event.delta or event.content_block
         if said is not None and (said.text or said.thinking or said.partial_json):
-            heard()
+            draft.heard()
         _take(draft, event, said)
-    return draft
 
 
 def _take(draft: Draft, event: _Event, said: _Delta | None) -> None:
     usage = event.message.usage if event.message else event.usage
     if usage is not None:
-        draft.tokens_in = usage.sent if usage.sent is not None else draft.tokens_in
+        if usage.sent is not None:
+            draft.tokens_in = usage.sent
+            draft.tokens_cached = usage.cache_read_input_tokens or 0
+            draft.tokens_written = usage.cache_creation_input_tokens or 0
         draft.tokens_out = usage.output_tokens if usage.output_tokens is not None else draft.tokens_out
     if said is not None:
         draft.parts.append(said.text or "")

@@ -76,9 +76,9 @@ def client_options(
 
     async def dress(request: httpx2.Request) -> None:
         if not trusted:
-            for name in set(request.headers) - SENT_ANYWHERE:
-                del request.headers[name]
-            request.headers["authorization"] = f"Bearer {key}"
+            # Headers are built anew: to delete them one by one takes longer.
+            kept = [(name, value) for name, value in request.headers.multi_items() if name in SENT_ANYWHERE]
+            request.headers = type(request.headers)([*kept, ("authorization", f"Bearer {key}")])
         request.headers.update(headers)
 
     connections = http_client(

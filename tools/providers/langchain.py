@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 from socratune.memory.errors import BadInput
 from socratune.memory.records import PLAIN, ModelOptions
 from socratune.tools.model_spec import ModelSpec
-from socratune.tools.models import ANSWER, LanguageModel, Price, Reply, Request, burden, given_price, named
+from socratune.tools.models import ANSWER, LanguageModel, Reply, Request, burden, named
+from socratune.tools.price import Price, given_price
 from socratune.tools.providers.clients import Clients
 from socratune.tools.providers.stream import CALLS, Draft
 

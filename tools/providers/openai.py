@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Callable
+from collections.abc import AsyncIterable
 from dataclasses import dataclass
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -38,9 +38,18 @@ class _Choice(Read):
     finish_reason: str | None = None
 
 
+class _Details(Read):
+    cached_tokens: int | None = None
+
+
 class _Usage(Read):
     prompt_tokens: int
     completion_tokens: int
+    prompt_tokens_details: _Details | None = None
+
+    @property
+    def cached(self) -> int:
+        return (self.prompt_tokens_details and self.prompt_tokens_details.cached_tokens) or 0
 
 
 class _Chunk(Read):
@@ -62,7 +71,7 @@ class OpenAIModel(SdkModel["AsyncOpenAI"]):
 
         return AsyncOpenAI(**client_options(self.endpoint, self.limits, DefaultAsyncHttpxClient, self.options.headers))
 
-    async def _draft(self, client: AsyncOpenAI, request: Request, heard: Callable[[], None]) -> Draft:
+    async def _receive(self, client: AsyncOpenAI, request: Request, draft: Draft) -> None:
         async with await client.chat.completions.create(
             model=self.endpoint.spec.name,
             messages=_turns(request),
@@ -71,7 +80,8 @@ class OpenAIModel(SdkModel["AsyncOpenAI"]):
             **self._options(request),
         ) as stream:
             check_stream(self.name, stream.response.headers.get("content-type", ""))
-            return await _received(stream, heard)
+            draft.began = True
+            await _fill(draft, stream)
 
     def _options(self, request: Request) -> dict[str, Any]:
         """Return what depends on who is asked; what is None is left out."""
@@ -107,17 +117,16 @@ def _turns(request: Request) -> list[ChatCompletionMessageParam]:
     return turns
 
 
-async def _received(stream: AsyncIterable[object], heard: Callable[[], None]) -> Draft:
-    draft = Draft()
+async def _fill(draft: Draft, stream: AsyncIterable[object]) -> None:
     async for event in stream:
         chunk = _Chunk.model_validate(event)
         if chunk.usage is not None:
             draft.tokens_in, draft.tokens_out = chunk.usage.prompt_tokens, chunk.usage.completion_tokens
+            draft.tokens_cached = chunk.usage.cached
         for choice in (chunk.choices or ())[:1]:
             if choice.delta.content or choice.delta.refusal or choice.delta.tool_calls:
-                heard()
+                draft.heard()
             _take(draft, choice)
-    return draft
 
 
 def _take(draft: Draft, choice: _Choice) -> None:

@@ -3,32 +3,63 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from functools import lru_cache
 
 from socratune.memory.records import ModelOptions
 from socratune.tools.model_spec import ModelSpec
-from socratune.tools.models import Price, given_price
+from socratune.tools.price import Price, given_price
 from socratune.tools.providers.endpoint import HOMES, Endpoint
+
+SURCHARGES = {"anthropic": 1.25}
+"""What a provider asks for input that it begins to keep, as a multiple of its price for input; the others ask none.
+
+platform.claude.com/docs/en/build-with-claude/prompt-caching.
+"""
+
+
+def agreed_price(endpoint: Endpoint, options: ModelOptions) -> Price | None:
+    """Return the price that a person gave, else that of the table.
+
+    Who gave a price said nothing of caches: no discount is taken off, and what is to be kept is not too cheap.
+    """
+    given = given_price(options)
+    if given is None:
+        return price_of(endpoint)
+    surcharge = SURCHARGES.get(endpoint.spec.provider) if endpoint.is_providers else None
+    return replace(given, cache_write=given.input * surcharge) if surcharge else given
 
 
 def price_of(endpoint: Endpoint) -> Price | None:
     """Return the price of a model where it is; None when the table does not know it.
 
-    The price is that of requests of usual length, at full price: long-context tiers begin beyond what a prompt and a
-    row come to, and no cache discount is taken off. A server at another address is looked up by its address, never by
-    the maker of the protocol that it speaks.
+    The price is that of requests of usual length: long-context tiers begin beyond what a prompt and a row come to. A
+    server at another address is looked up by its address, never by the maker of the protocol that it speaks.
     """
+    spec = endpoint.spec
+    return _listed(spec.name, spec.provider if endpoint.is_providers else None, endpoint.url)
+
+
+@lru_cache(maxsize=256)
+def _listed(name: str, provider: str | None, url: str) -> Price | None:
     from genai_prices import Usage, calc_price  # noqa: PLC0415  # a large table
 
-    one = Usage(input_tokens=1, output_tokens=1)
-    name = endpoint.spec.name
-    try:
-        if endpoint.is_providers:
-            found = calc_price(one, name, provider_id=endpoint.spec.provider)
+    def usd(**tokens: int) -> tuple[float, float]:
+        """Return the USD of a million such calls: input, output."""
+        used = Usage(**tokens)
+        if provider is None:
+            found = calc_price(used, name, provider_api_url=url)
         else:
-            found = calc_price(one, name, provider_api_url=endpoint.url)
+            found = calc_price(used, name, provider_id=provider)
+        return float(found.input_price * 1_000_000), float(found.output_price * 1_000_000)
+
+    try:
+        sent, received = usd(input_tokens=1, output_tokens=1)
+        read, _ = usd(input_tokens=1, cache_read_tokens=1)
+        write, _ = usd(input_tokens=1, cache_write_tokens=1)
     except LookupError:
         return None
-    return Price(input=float(found.input_price * 1_000_000), output=float(found.output_price * 1_000_000))
+    return Price(input=sent, output=received, cache_read=read, cache_write=write)
 
 
 def price_note(spec: str, options: ModelOptions, hosts: Mapping[str, str]) -> str:

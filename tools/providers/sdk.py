@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Generic
@@ -11,12 +10,14 @@ from typing import Generic
 from pydantic import BaseModel, ConfigDict
 
 from socratune.memory.records import PLAIN, ModelOptions
-from socratune.tools.models import Price, Reply, Request, burden, given_price, named
+from socratune.tools.models import Reply, Request, burden, named
+from socratune.tools.price import Price
 from socratune.tools.providers.clients import C, Clients
 from socratune.tools.providers.endpoint import Endpoint
 from socratune.tools.providers.failures import translated
-from socratune.tools.providers.prices import price_of
-from socratune.tools.providers.stream import USUAL, Draft, Limits, content_limits
+from socratune.tools.providers.prefixes import kept_at
+from socratune.tools.providers.prices import agreed_price
+from socratune.tools.providers.stream import USUAL, Draft, Limits, receiving
 
 
 class Read(BaseModel):
@@ -45,7 +46,12 @@ class SdkModel(ABC, Generic[C]):
     @property
     def price(self) -> Price | None:
         """What was given, else what the table says; None when nobody knows."""
-        return given_price(self.options) or price_of(self.endpoint)
+        return agreed_price(self.endpoint, self.options)
+
+    @property
+    def kept_from(self) -> int | None:
+        """Tokens from which on the provider keeps what requests begin with; None when none is known to."""
+        return kept_at(self.endpoint)
 
     @property
     def overhead(self) -> int:
@@ -55,9 +61,10 @@ class SdkModel(ABC, Generic[C]):
     async def complete(self, request: Request) -> Reply:
         """Answer. Raises `TransientFailure` when another attempt may help, else `FinalFailure`."""
         client = await self._clients.get()
-        with translated(self.name, self._sdk()):
-            async with content_limits(self.name, self.limits) as heard:
-                return (await self._draft(client, request, heard)).reply(self.name, request)
+        async with receiving(self.name, request, self.limits) as draft:
+            with translated(self.name, self._sdk()):
+                await self._receive(client, request, draft)
+            return draft.reply(self.name, request)
 
     async def aclose(self) -> None:
         """Close the connections of the running event loop; the next call opens new ones."""
@@ -72,5 +79,5 @@ class SdkModel(ABC, Generic[C]):
         """Make a client."""
 
     @abstractmethod
-    async def _draft(self, client: C, request: Request, heard: Callable[[], None]) -> Draft:
-        """Send a request and receive what comes; `heard` is called at each piece of content."""
+    async def _receive(self, client: C, request: Request, draft: Draft) -> None:
+        """Send a request and receive what comes in `draft`, which is told when it begins and at each content."""

@@ -6,9 +6,10 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
-from socratune.memory.errors import FinalFailure, TransientFailure
+from socratune.memory.errors import CallFailed, FinalFailure, TransientFailure
+from socratune.memory.usage import Usage
 from socratune.tools.models import ANSWER, Reply, Request
 from socratune.tools.tokens import estimate
 
@@ -29,24 +30,6 @@ class Limits:
 
 
 USUAL = Limits()
-
-
-@asynccontextmanager
-async def content_limits(model: str, limits: Limits) -> AsyncIterator[Callable[[], None]]:
-    """Give the function to call at each piece of content. Raises `TransientFailure` when none comes in time."""
-    heard = 0
-
-    def note() -> None:
-        nonlocal heard
-        heard += 1
-        timer.reschedule(asyncio.get_running_loop().time() + limits.gap)
-
-    try:
-        async with asyncio.timeout(limits.first) as timer:
-            yield note
-    except TimeoutError:
-        said = f"nothing new for {limits.gap:g} s" if heard else f"no content within {limits.first:g} s"
-        raise TransientFailure(model, said) from None
 
 
 def check_stream(model: str, content_type: str) -> None:
@@ -89,6 +72,12 @@ class Draft:
     """The provider's own word; `stop` for a natural end."""
     tokens_in: int | None = None
     tokens_out: int | None = None
+    tokens_cached: int = 0
+    tokens_written: int = 0
+    began: bool = False
+    """Whether the provider has taken the call on, so that it may bill it whatever comes of it."""
+    heard: Callable[[], None] = lambda: None
+    """Called at each piece of content."""
 
     def called(self, index: int, *, name: str | None, arguments: str | None) -> None:
         """Take a piece of a tool call."""
@@ -107,19 +96,71 @@ class Draft:
         return f"{said}\n{written}" if said.strip() else written
 
     def reply(self, model: str, request: Request) -> Reply:
-        """Return the answer. Raises when it was cut off or says nothing.
+        """Return the answer. Raises when it was cut off or says nothing; the failure says what it used.
 
         What ended for any other reason is returned, for it was paid for; the caller lets only a natural end count.
         """
         text = self.text
+        failure: CallFailed | None = None
         if self.stop_reason is None:
-            raise TransientFailure(model, "the stream was cut")
-        if self.stop_reason == ANSWER and not text.strip():
-            raise FinalFailure(model, "empty answer")
-        sent = sum(estimate(message.content) for message in request.messages)
-        return Reply(
-            text=text,
-            stop_reason=ANSWER if self.calls and self.stop_reason in CALLS else self.stop_reason,
-            tokens_in=sent if self.tokens_in is None else self.tokens_in,
-            tokens_out=estimate(text) if self.tokens_out is None else self.tokens_out,
+            failure = TransientFailure(model, "the stream was cut")
+        elif self.stop_reason == ANSWER and not text.strip():
+            failure = FinalFailure(model, "empty answer")
+        if failure is not None:
+            failure.used = self.used(request)
+            raise failure
+        reason = ANSWER if self.calls and self.stop_reason in CALLS else self.stop_reason
+        return Reply(text=text, stop_reason=reason, **asdict(self.used(request)))
+
+    def used(self, request: Request) -> Usage:
+        """Return what the provider counted, and an estimate of what it did not say."""
+        sent = request.tokens if self.tokens_in is None else self.tokens_in
+        received = estimate(self.text)
+        # What a stream says of its answer before the answer is there is a placeholder.
+        is_counted = self.tokens_out is not None and self.stop_reason is not None
+        return Usage(
+            tokens_in=sent,
+            tokens_out=self.tokens_out if is_counted and self.tokens_out is not None else received,
+            tokens_cached=min(self.tokens_cached, sent),
+            tokens_written=min(self.tokens_written, max(0, sent - self.tokens_cached)),
         )
+
+
+@asynccontextmanager
+async def receiving(model: str, request: Request, limits: Limits) -> AsyncIterator[Draft]:
+    """Give a draft, whose `heard` is to be called at each piece of content.
+
+    Raises `TransientFailure` when none comes in time. A failure says what the call used once the provider has taken
+    it on; silence may be an answer that never arrived, and is taken for one.
+    """
+    draft = Draft()
+    try:
+        async with _content_limits(model, limits) as draft.heard:
+            yield draft
+    except _Silence as error:
+        error.used = draft.used(request)
+        raise
+    except CallFailed as error:
+        error.used = draft.used(request) if draft.began else None
+        raise
+
+
+class _Silence(TransientFailure):
+    """Nothing came in time."""
+
+
+@asynccontextmanager
+async def _content_limits(model: str, limits: Limits) -> AsyncIterator[Callable[[], None]]:
+    heard = 0
+
+    def note() -> None:
+        nonlocal heard
+        heard += 1
+        timer.reschedule(asyncio.get_running_loop().time() + limits.gap)
+
+    try:
+        async with asyncio.timeout(limits.first) as timer:
+            yield note
+    except TimeoutError:
+        said = f"nothing new for {limits.gap:g} s" if heard else f"no content within {limits.first:g} s"
+        raise _Silence(model, said) from None

@@ -13,7 +13,8 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from socratune.tools.models import ANSWER, Price, Reply, Request
+from socratune.tools.models import ANSWER, Reply, Request
+from socratune.tools.price import Price
 from socratune.tools.replies import CRITIQUE, GRADE, JUDGEMENT, PLAN, PREFERENCE, QUESTION, REWRITE
 from socratune.tools.simulator.asked import Asked, Failure, Finding
 from socratune.tools.simulator.call_log import CallLog

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Literal, Protocol
+from typing import Protocol
 
-from pydantic import BaseModel, Field, JsonValue, ValidationError
+from pydantic import JsonValue
 
 from socratune.memory.records import Message
 from socratune.tools.models import ANSWER, Request
+from socratune.tools.simulator.bodies import Body, Refused
 from socratune.tools.simulator.formats import trouble_with_completion, trouble_with_message
 
 SAMPLING = ("temperature", "top_p", "top_k")
@@ -20,20 +21,13 @@ NO_LIMIT = 100_000
 """Tokens of an answer when the protocol lets the request leave it open."""
 
 
-class Refused(Exception):
-    """A request is not answered."""
-
-    def __init__(self, status: int, kind: str, message: str) -> None:
-        self.status, self.kind = status, kind
-        super().__init__(message)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heard:
     """A request that came over the wire."""
 
     model: str
     request: Request
+    """Its `prefix` is what the client asks to keep, up to the last mark."""
     stream: bool
 
 
@@ -47,6 +41,8 @@ class Said:
     stop_reason: str | None
     tokens_in: int
     tokens_out: int
+    tokens_cached: int = 0
+    tokens_written: int = 0
     shows_usage: bool = True
 
     @property
@@ -56,35 +52,11 @@ class Said:
         return tuple(self.text[at : at + size] for at in range(0, len(self.text), size))
 
 
-class _Block(BaseModel):
-    type: Literal["text"]
-    text: str
-
-
-class _Turn(BaseModel):
-    role: Literal["system", "developer", "user", "assistant"]
-    content: str | list[_Block]
-
-    @property
-    def text(self) -> str:
-        return self.content if isinstance(self.content, str) else "".join(block.text for block in self.content)
-
-
-class _Body(BaseModel):
-    model: str
-    messages: Annotated[list[_Turn], Field(min_length=1)]
-    stream: bool = False
-    system: str | list[_Block] = ""
-    max_tokens: Annotated[int, Field(gt=0)] | None = None
-    max_completion_tokens: Annotated[int, Field(gt=0)] | None = None
-
-    @property
-    def instructions(self) -> str:
-        return self.system if isinstance(self.system, str) else "".join(block.text for block in self.system)
-
-
 class WireProtocol(Protocol):
     """How one provider's requests and answers are written."""
+
+    keeps_by_itself: bool
+    """Whether beginnings of requests are kept without a mark."""
 
     def read(self, raw: Mapping[str, JsonValue], headers: Mapping[str, str]) -> Heard:
         """Return the request. Raises `Refused` as the provider would."""
@@ -111,15 +83,6 @@ class WireProtocol(Protocol):
         """Return the event of an error after the first byte."""
 
 
-def _body(raw: Mapping[str, JsonValue]) -> _Body:
-    try:
-        return _Body.model_validate(raw)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise Refused(400, "invalid_request_error", f"{where}: {first['msg']}") from error
-
-
 def _check(trouble: str) -> None:
     if trouble:
         raise Refused(400, "invalid_request_error", trouble)
@@ -133,9 +96,11 @@ def _event(name: str | None, value: object) -> str:
 class OpenAIProtocol:
     """`POST /v1/chat/completions`."""
 
+    keeps_by_itself = True
+
     def read(self, raw: Mapping[str, JsonValue], headers: Mapping[str, str]) -> Heard:
         """Return the request; a limit on the answer is optional."""
-        body = _body(raw)
+        body = Body.read(raw)
         _check(trouble_with_completion(raw))
         turns = tuple(
             Message(role="system" if turn.role == "developer" else turn.role, content=turn.text)
@@ -195,7 +160,12 @@ class OpenAIProtocol:
 
     def _usage(self, said: Said) -> dict[str, JsonValue]:
         total = said.tokens_in + said.tokens_out
-        return {"prompt_tokens": said.tokens_in, "completion_tokens": said.tokens_out, "total_tokens": total}
+        return {
+            "prompt_tokens": said.tokens_in,
+            "completion_tokens": said.tokens_out,
+            "total_tokens": total,
+            "prompt_tokens_details": {"cached_tokens": said.tokens_cached},
+        }
 
     def _reason(self, said: Said) -> str | None:
         return {"max_tokens": "length", "refusal": "stop"}.get(said.stop_reason or "", said.stop_reason)
@@ -203,6 +173,8 @@ class OpenAIProtocol:
 
 class AnthropicProtocol:
     """`POST /v1/messages`."""
+
+    keeps_by_itself = False
 
     def read(self, raw: Mapping[str, JsonValue], headers: Mapping[str, str]) -> Heard:
         """Return the request; a limit is required, sampling is not allowed, and the user speaks first."""
@@ -212,11 +184,12 @@ class AnthropicProtocol:
         sampled = [name for name in SAMPLING if name in raw]
         if version >= STRICT_VERSION and sampled:
             raise Refused(400, "invalid_request_error", f"{sampled[0]}: is not supported in this version")
-        body = _body(raw)
+        body = Body.read(raw)
         if body.max_tokens is None:
             raise Refused(400, "invalid_request_error", "max_tokens: Field required")
         _check(trouble_with_message(raw))
-        request = Request(messages=(*_system(body.instructions), *_dialogue(body)), max_tokens=body.max_tokens)
+        turns = (*_system(body.instructions), *_dialogue(body))
+        request = Request(messages=turns, max_tokens=body.max_tokens, prefix=body.kept)
         return Heard(model=body.model, request=request, stream=body.stream)
 
     def error(self, refused: Refused) -> dict[str, JsonValue]:
@@ -272,7 +245,12 @@ class AnthropicProtocol:
         }
 
     def _usage(self, said: Said, tokens_out: int) -> dict[str, JsonValue]:
-        return {"input_tokens": said.tokens_in, "output_tokens": tokens_out}
+        return {
+            "input_tokens": said.tokens_in - said.tokens_cached - said.tokens_written,
+            "cache_creation_input_tokens": said.tokens_written,
+            "cache_read_input_tokens": said.tokens_cached,
+            "output_tokens": tokens_out,
+        }
 
     def _reason(self, said: Said) -> str | None:
         return "end_turn" if said.stop_reason == ANSWER else said.stop_reason
@@ -282,7 +260,7 @@ def _system(text: str) -> tuple[Message, ...]:
     return (Message(role="system", content=text),) if text else ()
 
 
-def _dialogue(body: _Body) -> Iterator[Message]:
+def _dialogue(body: Body) -> Iterator[Message]:
     for number, turn in enumerate(body.messages):
         if turn.role not in ("user", "assistant") or (number == 0 and turn.role != "user"):
             raise Refused(400, "invalid_request_error", f"messages.{number}: role {turn.role!r} is out of order")

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from socratune.memory.records import Example, Message
-from socratune.tools.models import ANSWER, Price, Reply, Request
+from socratune.tools.models import ANSWER, Reply, Request
+from socratune.tools.price import Price
 from socratune.tools.simulator.answers import wrong_answer
 from socratune.tools.simulator.call_log import CallLog
 from socratune.tools.simulator.chance import pick

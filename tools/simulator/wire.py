@@ -23,13 +23,14 @@ from pydantic import JsonValue
 
 from socratune.memory.records import Example, digest
 from socratune.tools.models import LanguageModel
+from socratune.tools.simulator.bodies import Refused
 from socratune.tools.simulator.faults import NO_FAULTS, Faults
 from socratune.tools.simulator.optimizer import SimulatedOptimizer
+from socratune.tools.simulator.prefix_cache import PrefixCache
 from socratune.tools.simulator.protocols import (
     AnthropicProtocol,
     Heard,
     OpenAIProtocol,
-    Refused,
     Said,
     WireProtocol,
 )
@@ -84,6 +85,7 @@ class Wire:
     _models: Mapping[str, LanguageModel] = field(init=False)
     _numbers: Iterator[int] = field(init=False)
     _asked: Counter[str] = field(init=False, default_factory=Counter)
+    _kept: PrefixCache = field(init=False, default_factory=PrefixCache)
     connections: dict[object, asyncio.Transport] = field(init=False, default_factory=dict)
     """By the client's address; kept by the server, for connections that are to be torn."""
 
@@ -147,6 +149,7 @@ class Wire:
         from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse  # noqa: PLC0415
 
         fault = self.manners.faults.drawn(seed=self.manners.seed, number=number)
+        beginning = self._kept.look(heard, by_itself=protocol.keeps_by_itself)
         await asyncio.sleep(self.manners.latency)
         if fault in STATUS:
             raise Refused(*STATUS[fault], "not now")
@@ -155,7 +158,8 @@ class Wire:
             return Response()
         if fault == "html":
             return HTMLResponse(PAGE)
-        said = _spoilt(await self._said(heard, number), fault)
+        # From here on the answer has begun, and who asks now finds what was kept of this request.
+        said = _spoilt(replace(await self._said(heard, number), **self._kept.keep(beginning)), fault)
         if heard.stream:
             return StreamingResponse(self._streamed(protocol, said, fault), media_type="text/event-stream")
         if fault in ("malformed", "stream_error"):
@@ -217,6 +221,8 @@ class Wire:
                 "model": said.model,
                 "tokens_in": said.tokens_in,
                 "tokens_out": said.tokens_out,
+                "tokens_cached": said.tokens_cached,
+                "tokens_written": said.tokens_written,
                 "stop_reason": said.stop_reason,
                 "text": digest(said.text),
             }

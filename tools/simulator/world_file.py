@@ -9,7 +9,7 @@ from typing import Annotated, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, model_validator
 
 from socratune.memory.records import Prompt
-from socratune.tools.models import Price
+from socratune.tools.price import Price
 
 ANSWER_SLOT = "{answer}"
 """Where the answer stands in a `prose` template."""

@@ -11,7 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from socratune.memory.errors import FinalFailure
 from socratune.memory.usercode import Answerer, UserCode
 from socratune.tools.model_spec import CALL
-from socratune.tools.models import ANSWER, Price, Reply, Request
+from socratune.tools.models import ANSWER, Reply, Request
+from socratune.tools.price import Price
 from socratune.tools.usercode.process import CodeProcess
 from socratune.tools.usercode.worker import USES, file_of, outcome
 

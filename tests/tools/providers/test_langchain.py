@@ -17,7 +17,9 @@ from tests.tools.providers.test_options import SCHEMA, recorder
 
 from socratune.memory.errors import BadInput, FinalFailure, TransientFailure
 from socratune.memory.records import ModelOptions
-from socratune.tools.models import ANSWER, LanguageModel, Price, check_model, connect
+from socratune.memory.usage import Usage
+from socratune.tools.models import ANSWER, LanguageModel, check_model, connect
+from socratune.tools.price import Price
 from socratune.tools.providers.failures import unforeseen
 from socratune.tools.providers.langchain import LangChainModel, adapted
 from socratune.tools.simulator.faults import Faults
@@ -71,8 +73,10 @@ async def test_only_a_natural_end_is_an_answer(metadata: dict[str, str], reason:
 
 
 async def test_an_empty_answer_is_a_failure() -> None:
-    with pytest.raises(FinalFailure, match="empty answer"):
-        await saying(AIMessage("")).complete(asked())
+    usage: Any = {"input_tokens": 31, "output_tokens": 0, "total_tokens": 31}
+    with pytest.raises(FinalFailure, match="empty answer") as failed:
+        await saying(AIMessage("", usage_metadata=usage)).complete(asked())
+    assert failed.value.used == Usage(tokens_in=31, tokens_out=0)  # it was paid for
 
 
 async def test_a_tool_call_is_scored_as_its_json() -> None:

@@ -15,7 +15,8 @@ from socratune.memory.records import Budget, Candidate, Example, ExampleId, Prom
 from socratune.memory.usercode import Answerer
 from socratune.tools.caller import Line
 from socratune.tools.metrics import metric_named
-from socratune.tools.models import LanguageModel, Price, allowed
+from socratune.tools.models import LanguageModel, allowed
+from socratune.tools.price import Price
 from socratune.tools.usercode.application import Application
 
 Turns = list[dict[str, str]]
