@@ -138,6 +138,7 @@ async def _drained(caller: Caller) -> AsyncIterator[None]:
     try:
         yield
     finally:
+        caller.purse.stop()
         await caller.drain()
 
 

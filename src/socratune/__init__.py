@@ -10,7 +10,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from socratune.api import aoptimize, optimize
+    from socratune.api import aoptimize, aresume, optimize, resume
+    from socratune.events import (
+        BaselineTried,
+        BudgetReached,
+        EditJudged,
+        EditProposed,
+        FinalistChosen,
+        FinalTestDone,
+        FinalTestStarted,
+        LeaderChanged,
+        PreflightDone,
+        QuestionAsked,
+        RoundPlanned,
+        RunEnded,
+        RunEvent,
+        RunPaused,
+        RunStarted,
+        plain_event,
+    )
     from socratune.graphs.engine import Settings
     from socratune.graphs.result import Result
     from socratune.memory.errors import BadInput, Interrupted, Paused, RunOwned
@@ -20,22 +38,58 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BadInput",
+    "BaselineTried",
     "Budget",
+    "BudgetReached",
+    "EditJudged",
+    "EditProposed",
     "Example",
+    "FinalTestDone",
+    "FinalTestStarted",
+    "FinalistChosen",
     "Interrupted",
+    "LeaderChanged",
     "Paused",
+    "PreflightDone",
     "Prompt",
+    "QuestionAsked",
     "Result",
+    "RoundPlanned",
+    "RunEnded",
+    "RunEvent",
     "RunOwned",
+    "RunPaused",
+    "RunStarted",
     "Settings",
     "Task",
     "__version__",
     "aoptimize",
+    "aresume",
     "optimize",
+    "plain_event",
+    "resume",
 ]
 
 _PLACES = {
-    "api": ("aoptimize", "optimize"),
+    "api": ("aoptimize", "aresume", "optimize", "resume"),
+    "events": (
+        "BaselineTried",
+        "BudgetReached",
+        "EditJudged",
+        "EditProposed",
+        "FinalTestDone",
+        "FinalTestStarted",
+        "FinalistChosen",
+        "LeaderChanged",
+        "PreflightDone",
+        "QuestionAsked",
+        "RoundPlanned",
+        "RunEnded",
+        "RunEvent",
+        "RunPaused",
+        "RunStarted",
+        "plain_event",
+    ),
     "graphs.engine": ("Settings",),
     "graphs.result": ("Result",),
     "memory.errors": ("BadInput", "Interrupted", "Paused", "RunOwned"),

@@ -1,23 +1,26 @@
-"""Socratune from Python: one coroutine, and the same as a plain call."""
+"""Socratune from Python: one coroutine, the same as a plain call, and both again for a run that stopped early."""
 
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import os
 import tempfile
-from collections.abc import Coroutine
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Coroutine, Iterator
 from pathlib import Path
 
+from socratune.apart import Apart
+from socratune.events import Hearer, RunStarted, typed
 from socratune.graphs.engine import Order, Settings, Watch
 from socratune.graphs.engine import optimize as run_engine
 from socratune.graphs.result import Result
 from socratune.memory.errors import BadInput, Interrupted, Paused
+from socratune.memory.ledger import Event
 from socratune.memory.records import Task
 from socratune.memory.runs import Home, RunFolder
 from socratune.options import home_folder
-from socratune.orders import Models, Rows, SavedOrder, order_of, read_task, rows_file
-from socratune.outcome import keep_leading, write_outcome
+from socratune.orders import GivenOrder, Models, Rows, SavedOrder, order_of, read_task, rows_file
+from socratune.outcome import keep_leading, read_result, write_outcome
 from socratune.tools.journal import Listener
 from socratune.tools.task_files import LoadedTask, Overrides
 
@@ -28,7 +31,7 @@ async def aoptimize(
     *,
     home: Path | str | None = None,
     settings: Settings | None = None,
-    on_event: Listener | None = None,
+    on_event: Hearer | None = None,
     models: Models | None = None,
 ) -> Result:
     """Improve the prompt of a task, and test the result once on rows that chose nothing.
@@ -36,15 +39,18 @@ async def aoptimize(
     `result.prompt` is a new prompt only when it is proven to be better, else your own. A task file names its rows; a
     `Task` needs them as `data`, with the answer in the column `expected` or in the only one that is no input. `models`
     by role, `target` and `optimizer`, stand in for those that the task names. `home` is `SOCRATUNE_HOME` or
-    `.socratune` when None. Raises `BadInput` before anything is called, and `Paused` when
-    a run stops early; it can be resumed when it came from files alone.
+    `.socratune` when None; rows and a task that no file names are kept in the run's folder there. `on_event` hears a
+    `RunStarted` with the run's id first of all.
+
+    Raises `BadInput` before anything is called, and `Paused` when a run stops early. Cancelled, it sends nothing more
+    and waits at most a minute for what was sent. `aresume` goes on with either.
     """
     chosen = settings or Settings()
     if not isinstance(task, Task):
         return await _from_file(Path(task), data, home=_place(home), settings=chosen, on_event=on_event, models=models)
     if data is None:
         raise BadInput("a task comes with its rows", place="data", cure="give a file, or a list of mappings")
-    return await _run(order_of(task, data, chosen, models), None, _place(home), on_event)
+    return await _from_values(order_of(task, data, chosen, models), _place(home), on_event)
 
 
 async def _from_file(
@@ -53,18 +59,51 @@ async def _from_file(
     *,
     home: Home,
     settings: Settings,
-    on_event: Listener | None,
+    on_event: Hearer | None,
     models: Models | None,
 ) -> Result:
     with tempfile.TemporaryDirectory() as folder:
         rows = data if data is None or isinstance(data, Path) else rows_file(data, Path(folder))
         loaded = read_task(task, Overrides(data=rows), models=models)
         order = Order(task=loaded.task, examples=loaded.examples, settings=settings, models=models)
-        # Rows that were given as values are nowhere to be read again: no file can name them, and no resume.
-        if rows is not data:
-            return await _run(order, None, home, on_event)
+        # Rows that were given as values are nowhere to be read again: no file can name them.
+        if rows is not data or models is not None:
+            return await _from_values(order, home, on_event, loaded=loaded if rows is data else None)
         saved = SavedOrder(file=_absolute(task), overrides=Overrides(data=rows and _absolute(rows)), settings=settings)
-        return await _run(order, loaded, home, on_event, saved=saved if models is None else None)
+        run = home.new_run(order.task.name)
+        saved.save(run)
+        return await see_through(order, run, home, loaded=loaded, on_event=on_event)
+
+
+async def _from_values(
+    order: Order, home: Home, on_event: Hearer | None, *, loaded: LoadedTask | None = None
+) -> Result:
+    run = home.new_run(order.task.name)
+    return await see_through(GivenOrder.keep(order, run), run, home, loaded=loaded, on_event=on_event)
+
+
+async def aresume(
+    run: str,
+    *,
+    home: Path | str | None = None,
+    on_event: Hearer | None = None,
+    models: Models | None = None,
+) -> Result:
+    """Go on with a run that was cancelled, paused or killed; of one that has ended, return the result again.
+
+    What was paid for is not paid again. A run that was made with `models` of your own needs them again. Raises
+    `BadInput` when its task or rows have changed, and what `aoptimize` raises.
+    """
+    place = _place(home)
+    folder = place.run(run)
+    if folder.result.exists():
+        return read_result(folder)
+    if (order := GivenOrder.read(folder, models)) is not None:
+        return await see_through(order, folder, place, on_event=on_event)
+    saved = SavedOrder.read(folder)
+    loaded = saved.load()
+    order = Order(task=loaded.task, examples=loaded.examples, settings=saved.settings)
+    return await see_through(order, folder, place, loaded=loaded, on_event=on_event)
 
 
 def optimize(
@@ -73,20 +112,31 @@ def optimize(
     *,
     home: Path | str | None = None,
     settings: Settings | None = None,
-    on_event: Listener | None = None,
+    on_event: Hearer | None = None,
     models: Models | None = None,
 ) -> Result:
     """Do what `aoptimize` does, and wait for it; inside a running event loop, in a thread of its own."""
-    return _finished(aoptimize(task, data, home=home, settings=settings, on_event=on_event, models=models))
+    return finished(aoptimize(task, data, home=home, settings=settings, on_event=on_event, models=models))
 
 
-def _finished(work: Coroutine[None, None, Result]) -> Result:
+def resume(
+    run: str,
+    *,
+    home: Path | str | None = None,
+    on_event: Hearer | None = None,
+    models: Models | None = None,
+) -> Result:
+    """Do what `aresume` does, and wait for it; inside a running event loop, in a thread of its own."""
+    return finished(aresume(run, home=home, on_event=on_event, models=models))
+
+
+def finished(work: Coroutine[None, None, Result]) -> Result:
+    """Wait for some work from where there may be a running event loop or none; Ctrl-C cancels it."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:
         return asyncio.run(work)
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        return pool.submit(asyncio.run, work).result()
+    return Apart(work).wait()
 
 
 def _place(home: Path | str | None) -> Home:
@@ -97,27 +147,53 @@ def _absolute(path: Path) -> Path:
     return Path(os.path.abspath(path))  # links must stay visible
 
 
-async def _run(
+async def see_through(
     order: Order,
-    loaded: LoadedTask | None,
+    folder: RunFolder,
     home: Home,
-    on_event: Listener | None,
     *,
-    saved: SavedOrder | None = None,
+    loaded: LoadedTask | None = None,
+    on_event: Hearer | None = None,
 ) -> Result:
-    folder = home.new_run(order.task.name)
-    if saved is not None:
-        saved.save(folder)
-    kept = (keep_leading(folder, loaded),) if loaded else ()
-    watch = Watch(listeners=(*kept, on_event) if on_event else kept)
+    """Carry out the run of a folder, or go on with it, and write the files that it leaves."""
+    watch = Watch(listeners=tuple(_listeners(folder, loaded, on_event)))
     try:
-        result = await carry_out(order, folder, home, watch)
-    except (Paused, Interrupted) as error:
-        if saved is not None:
-            error.add_note(f"go on with: socratune resume {folder.id}")
+        if on_event is not None:
+            on_event(RunStarted(run=folder.id))
+        work = asyncio.create_task(carry_out(order, folder, home, watch), context=_without_a_host())
+        result = await work
+    except (Paused, Interrupted, asyncio.CancelledError) as error:
+        error.add_note(f"go on with: {again(folder)}")
         raise
     write_outcome(folder, result, loaded)
     return result
+
+
+def _listeners(folder: RunFolder, loaded: LoadedTask | None, on_event: Hearer | None) -> Iterator[Listener]:
+    if loaded is not None:
+        yield keep_leading(folder, loaded)
+    if on_event is not None:
+        hear = on_event
+
+        def told(event: Event) -> None:
+            if (known := typed(event)) is not None:
+                hear(known)
+
+        yield told
+
+
+def again(folder: RunFolder) -> str:
+    """Return what goes on with a run."""
+    return f"socratune.resume({folder.id!r})" if GivenOrder.of(folder) else f"socratune resume {folder.id}"
+
+
+def _without_a_host() -> contextvars.Context:
+    """Return this context as it is outside of any graph: inside one, our own graphs would write to its checkpoints."""
+    from langchain_core.runnables.config import var_child_runnable_config  # noqa: PLC0415  # heavy
+
+    context = contextvars.copy_context()
+    context.run(var_child_runnable_config.set, None)
+    return context
 
 
 async def carry_out(order: Order, folder: RunFolder, home: Home, watch: Watch) -> Result:

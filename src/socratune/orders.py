@@ -56,6 +56,10 @@ class SavedOrder:
         try:
             return _SAVED.validate_json(file.read_bytes())
         except (OSError, ValidationError) as error:
+            if GivenOrder.of(folder):
+                raise BadInput(
+                    f"run {folder.id} was started from Python", cure=f"go on with socratune.resume({folder.id!r})"
+                ) from error
             cure = "start a new one with `socratune optimize`"
             raise BadInput("it is not known how this run was started", place=str(file), cure=cure) from error
 
@@ -65,6 +69,47 @@ _SAVED = TypeAdapter(SavedOrder)
 
 def _file(folder: RunFolder) -> Path:
     return folder.path / "order.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GivenOrder:
+    """A run's order whose task or rows came as values, with the rows: no file could be read again."""
+
+    task: Task
+    examples: tuple[Example, ...]
+    settings: Settings
+    own_models: bool
+    """Made with models of the caller's own, which cannot be kept."""
+
+    @staticmethod
+    def of(folder: RunFolder) -> Path | None:
+        """Return where a run's is kept, if it has one."""
+        file = folder.path / "given.json"
+        return file if file.exists() else None
+
+    @classmethod
+    def keep(cls, order: Order, folder: RunFolder) -> Order:
+        """Keep it beside the run, and return it as it will be read again, so that a resumed run is the same one."""
+        own = order.models is not None
+        given = cls(task=order.task, examples=order.examples, settings=order.settings, own_models=own)
+        text = _GIVEN.dump_json(given)
+        (folder.path / "given.json").write_bytes(text)
+        again = _GIVEN.validate_json(text)
+        return replace(order, task=again.task, examples=again.examples, settings=again.settings)
+
+    @classmethod
+    def read(cls, folder: RunFolder, models: Models | None) -> Order | None:
+        """Return it; None when the run came from files alone. Raises `BadInput` without the models it was made with."""
+        file = cls.of(folder)
+        if file is None:
+            return None
+        given = _GIVEN.validate_json(file.read_bytes())
+        if given.own_models and models is None:
+            raise BadInput(f"run {folder.id} was made with models of your own", cure="pass the same as models=")
+        return Order(task=given.task, examples=given.examples, settings=given.settings, models=models)
+
+
+_GIVEN = TypeAdapter(GivenOrder)
 
 
 def read_task(file: Path, overrides: Overrides = AS_WRITTEN, *, models: Models | None = None) -> LoadedTask:
