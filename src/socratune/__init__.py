@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from socratune.graphs.result import Result
     from socratune.memory.errors import BadInput, Interrupted, Paused, RunOwned
     from socratune.memory.records import Budget, Example, Prompt, Task
+    from socratune.subgraph import build_graph
 
     __version__: str
 
@@ -65,6 +66,7 @@ __all__ = [
     "__version__",
     "aoptimize",
     "aresume",
+    "build_graph",
     "optimize",
     "plain_event",
     "resume",
@@ -94,6 +96,7 @@ _PLACES = {
     "graphs.result": ("Result",),
     "memory.errors": ("BadInput", "Interrupted", "Paused", "RunOwned"),
     "memory.records": ("Budget", "Example", "Prompt", "Task"),
+    "subgraph": ("build_graph",),
 }
 _PLACE_OF = {name: f"socratune.{place}" for place, names in _PLACES.items() for name in names}
 

@@ -47,10 +47,12 @@ async def aoptimize(
     """
     chosen = settings or Settings()
     if not isinstance(task, Task):
-        return await _from_file(Path(task), data, home=_place(home), settings=chosen, on_event=on_event, models=models)
+        return await _from_file(
+            Path(task), data, home=place_of(home), settings=chosen, on_event=on_event, models=models
+        )
     if data is None:
         raise BadInput("a task comes with its rows", place="data", cure="give a file, or a list of mappings")
-    return await _from_values(order_of(task, data, chosen, models), _place(home), on_event)
+    return await _from_values(order_of(task, data, chosen, models), place_of(home), on_event)
 
 
 async def _from_file(
@@ -94,15 +96,15 @@ async def aresume(
     What was paid for is not paid again. A run that was made with `models` of your own needs them again. Raises
     `BadInput` when its task or rows have changed, and what `aoptimize` raises.
     """
-    place = _place(home)
+    place = place_of(home)
     folder = place.run(run)
     if folder.result.exists():
         return read_result(folder)
     if (order := GivenOrder.read(folder, models)) is not None:
         return await see_through(order, folder, place, on_event=on_event)
     saved = SavedOrder.read(folder)
-    loaded = saved.load()
-    order = Order(task=loaded.task, examples=loaded.examples, settings=saved.settings)
+    loaded = saved.load(models)
+    order = Order(task=loaded.task, examples=loaded.examples, settings=saved.settings, models=models)
     return await see_through(order, folder, place, loaded=loaded, on_event=on_event)
 
 
@@ -139,7 +141,8 @@ def finished(work: Coroutine[None, None, Result]) -> Result:
     return Apart(work).wait()
 
 
-def _place(home: Path | str | None) -> Home:
+def place_of(home: Path | str | None) -> Home:
+    """Return a home that a program names, or the one that holds when it names none."""
     return Home(path=Path(os.path.abspath(home if home is not None else home_folder())))
 
 

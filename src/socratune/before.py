@@ -10,13 +10,14 @@ from rich.text import Text
 
 from socratune.graphs.engine import Settings
 from socratune.memory.lessons import Lessons
-from socratune.memory.records import Budget, Role
+from socratune.memory.records import Budget
 from socratune.memory.runs import Home
+from socratune.orders import Models
 from socratune.outcome import short
 from socratune.text import one_line, plain
 from socratune.tools.allotment import allot
 from socratune.tools.forecast import Forecast, Use, forecast
-from socratune.tools.models import Price, connect
+from socratune.tools.models import connect
 from socratune.tools.splits import Splits, data_notes, split
 from socratune.tools.task_files import LoadedTask
 
@@ -32,14 +33,15 @@ class Outlook:
     """No real model takes part, so that nothing is paid."""
 
 
-def forecast_of(loaded: LoadedTask, home: Home, settings: Settings) -> Outlook:
+def forecast_of(loaded: LoadedTask, home: Home, settings: Settings, models: Models | None = None) -> Outlook:
     """Look ahead without a call. Raises `BadInput` when the rows cannot be divided."""
     task = loaded.task
     splits = split(loaded.examples, salt=home.salt(), sealed=_sealed(home))
-    prices: dict[Role, Price | None] = {
-        "target": connect(task.target, examples=loaded.examples, seed=settings.seed).price,
-        "optimizer": connect(task.optimizer, examples=loaded.examples, seed=settings.seed).price,
+    models = models or {
+        "target": connect(task.target, examples=loaded.examples, seed=settings.seed),
+        "optimizer": connect(task.optimizer, examples=loaded.examples, seed=settings.seed),
     }
+    prices = {role: model.price for role, model in models.items()}
     return Outlook(
         splits=splits,
         forecast=forecast(task, splits, allot(task.budget, splits), prices),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -41,9 +40,9 @@ class SavedOrder:
     against: Path | None = None
     """Of an eval: the task file whose prompt is the baseline."""
 
-    def load(self) -> LoadedTask:
+    def load(self, models: Models | None = None) -> LoadedTask:
         """Read the task and its rows as they are now. Raises `BadInput` before anything is called."""
-        return read_task(self.file, self.overrides)
+        return read_task(self.file, self.overrides, models=models)
 
     def save(self, folder: RunFolder) -> None:
         """Keep it beside the run."""
@@ -159,10 +158,10 @@ def order_of(task: Task, data: Path | Rows, settings: Settings, models: Models |
 
 
 def rows_file(data: Rows, folder: Path) -> Path:
-    """Write rows to a file that a task can be read with."""
-    with tempfile.NamedTemporaryFile("w", dir=folder, suffix=".jsonl", delete=False, encoding="utf-8") as file:
-        file.writelines(json.dumps(dict(row)) + "\n" for row in data)
-    return Path(file.name)
+    """Write rows to a file in a folder, for a task to be read with."""
+    file = folder / "rows.jsonl"
+    file.write_text("".join(json.dumps(dict(row)) + "\n" for row in data), encoding="utf-8")
+    return file
 
 
 def _rows(data: Rows) -> tuple[Row, ...]:

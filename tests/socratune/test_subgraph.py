@@ -1,0 +1,156 @@
+"""Socratune as a node of a real parent graph: what it streams, how it asks, and what a replay pays."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from contextlib import aclosing
+from pathlib import Path
+from typing import Any, TypedDict
+
+import pytest
+from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.graph import END, START, StateGraph
+from langgraph.types import Command
+
+from socratune import BadInput, Settings, build_graph
+from socratune.orders import Models
+from socratune.subgraph import make_graph
+
+from .conftest import lay_out
+from .test_api import TASK, rows
+from .test_cancelling import CALM, comparable, counted, salted
+
+KEYS = {
+    "name": "desk",
+    "goal": TASK.goal,
+    "prompt": TASK.prompt.user,
+    "metric": "exact",
+    "target": TASK.target,
+    "optimizer": TASK.optimizer,
+    "expected": "queue",
+    "budget": {"rollouts": 200},
+}
+ONE: Any = {"configurable": {"thread_id": "one"}}
+
+
+class Host(TypedDict, total=False):
+    """What the parent keeps."""
+
+    task: Any
+    rows: list[dict[str, str]]
+    status: str
+    prompt: dict[str, Any]
+    result: dict[str, Any]
+    steps: list[str]
+
+
+def host(home: Path, *, saver: Any = None, **options: Any) -> Any:
+    """A parent with a step before and one after ours."""
+    graph = StateGraph(Host)
+    graph.add_node("gather", lambda _: {"steps": ["gather"]})
+    graph.add_node("improve", build_graph(home=home, **options))
+    graph.add_node("deploy", lambda state: {"steps": [*state["steps"], f"deploy {state['status']}"]})
+    graph.add_edge(START, "gather")
+    graph.add_edge("gather", "improve")
+    graph.add_edge("improve", "deploy")
+    graph.add_edge("deploy", END)
+    return graph.compile(checkpointer=saver)
+
+
+def given(count: int = 60) -> Host:
+    """Keys and rows, as values."""
+    return {"task": KEYS, "rows": rows(count)}
+
+
+async def test_a_parent_hears_what_happens_and_gets_the_prompt(tmp_path: Path) -> None:
+    saver, told, last = InMemorySaver(), [], {}
+    parent = host(tmp_path / "home", saver=saver, settings=CALM)
+    async for space, mode, part in parent.astream(given(), ONE, stream_mode=["custom", "values"], subgraphs=True):
+        if mode == "custom":
+            assert space[0].startswith("improve:")
+            told.append(part)
+        elif not space:
+            last = part
+    assert last["steps"] == ["gather", f"deploy {last['status']}"]
+    assert last["result"]["splits"]["test"] == 30
+    assert set(last["prompt"]) == {"system", "user", "demos"}
+    assert [told[0]["type"], told[-1]["type"]] == ["run_started", "run_ended"]
+    assert len(json.loads(json.dumps(told))) == len(told)
+    spaces = {item.config["configurable"]["checkpoint_ns"] for item in saver.list(None)}
+    assert {space.partition(":")[0] for space in spaces} == {"", "improve"}, "our own graphs keep to our own file"
+
+
+async def test_a_task_file_can_be_named_and_no_checkpointer_is_needed(tmp_path: Path) -> None:
+    file = lay_out(tmp_path, rows=60)
+    ended = await build_graph(home=tmp_path / "home", settings=CALM).ainvoke({"task": str(file)})
+    assert set(ended) == {"run", "status", "sentence", "prompt", "result"}
+    assert (tmp_path / "home" / "runs" / ended["run"] / "best.yaml").exists()
+
+
+async def test_the_host_is_asked_before_the_first_call_and_may_decline_or_agree(tmp_path: Path) -> None:
+    parent = host(tmp_path / "home", saver=InMemorySaver(), settings=CALM, confirm=True)
+    for thread, answer in (("yes", True), ("no", "no")):
+        config = {"configurable": {"thread_id": thread}}
+        asked = (await parent.ainvoke(given(), config))["__interrupt__"][0].value
+        assert asked["caps"] == {"rollouts": 200}
+        assert asked["rows"] == {"train": 12, "dev": 18, "test": 30}
+        assert asked["target"]["model"] == "sim:ticket-routing"
+        assert asked["target_calls"][0] > 0
+        assert asked["usd"][0] < asked["usd"][1]
+        (run,) = (tmp_path / "home" / "runs").glob(asked["run"])
+        assert not (run / "ledger.db").exists(), "nothing was called"
+        ended = await parent.ainvoke(Command(resume=answer), config)
+        assert (ended["status"] == "declined") is (answer == "no")
+        assert run.exists() is (answer is True)
+        assert "Which queue" in ended["prompt"]["user"]
+
+
+@pytest.mark.parametrize("moment", ["question_asked", "leader_changed"])
+async def test_a_node_that_is_run_again_finds_its_run_and_pays_nothing_twice(tmp_path: Path, moment: str) -> None:
+    for name in ("whole", "cut"):
+        salted(tmp_path / name)
+    undisturbed = await host(tmp_path / "whole", settings=CALM).ainvoke(given())
+    target, optimizer = counted()
+    models: Models = {"target": target, "optimizer": optimizer}
+    parent = host(tmp_path / "cut", saver=InMemorySaver(), settings=CALM, models=models)
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.create_task(cut_at(moment, parent))
+    resumed = await parent.ainvoke(None, ONE)
+    assert comparable(resumed["result"]) == comparable(undisturbed["result"])
+    assert len(list((tmp_path / "cut" / "runs").iterdir())) == 1
+    assert max(target.asked.values()) == max(optimizer.asked.values()) == 1
+
+
+async def cut_at(moment: str, parent: Any) -> None:
+    """Run a parent, and die at an event."""
+    async with aclosing(parent.astream(given(), ONE, stream_mode="custom", subgraphs=True)) as parts:
+        async for _, part in parts:
+            if part["type"] == moment:
+                raise asyncio.CancelledError
+
+
+async def test_a_thread_that_comes_again_makes_a_run_of_its_own(tmp_path: Path) -> None:
+    parent = host(tmp_path / "home", saver=InMemorySaver(), settings=CALM)
+    first = await parent.ainvoke(given(), ONE)
+    second = await parent.ainvoke(given(), ONE)
+    assert first["result"]["run"] != second["result"]["run"]
+
+
+async def test_what_cannot_be_used_is_bad_input_and_leaves_no_run(tmp_path: Path) -> None:
+    graph = build_graph(home=tmp_path / "home", settings=Settings())
+    for task, said in (
+        ({**KEYS, "tagret": "sim:ticket-routing"}, r"^task\.yaml:\d+: unknown key 'tagret'"),
+        ({**KEYS, "metric": "python:evil.py:run"}, "not supported"),
+        ("missing.yaml", "no such file"),
+    ):
+        with pytest.raises(BadInput, match=said):
+            await graph.ainvoke({"task": task, "rows": rows(60)})
+    assert not list((tmp_path / "home" / "runs").iterdir())
+
+
+async def test_a_langgraph_server_gets_a_graph_that_asks() -> None:
+    graph = await make_graph({})
+    assert graph.name == "socratune"
+    assert "confirm" in graph.get_graph().nodes
+    assert set(graph.get_input_jsonschema()["properties"]) == {"task", "rows"}
