@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from socratune.agent_tool import as_tool
     from socratune.api import aoptimize, aresume, optimize, resume
     from socratune.events import (
         BaselineTried,
@@ -66,6 +67,7 @@ __all__ = [
     "__version__",
     "aoptimize",
     "aresume",
+    "as_tool",
     "build_graph",
     "optimize",
     "plain_event",
@@ -73,6 +75,7 @@ __all__ = [
 ]
 
 _PLACES = {
+    "agent_tool": ("as_tool",),
     "api": ("aoptimize", "aresume", "optimize", "resume"),
     "events": (
         "BaselineTried",

@@ -8,6 +8,7 @@ import os
 import tempfile
 from collections.abc import Coroutine, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 from socratune.apart import Apart
 from socratune.events import Hearer, RunStarted, typed
@@ -23,6 +24,8 @@ from socratune.orders import GivenOrder, Models, Rows, SavedOrder, order_of, rea
 from socratune.outcome import keep_leading, read_result, write_outcome
 from socratune.tools.journal import Listener
 from socratune.tools.task_files import LoadedTask, Overrides
+
+T = TypeVar("T")
 
 
 async def aoptimize(
@@ -132,7 +135,7 @@ def resume(
     return finished(aresume(run, home=home, on_event=on_event, models=models))
 
 
-def finished(work: Coroutine[None, None, Result]) -> Result:
+def finished(work: Coroutine[None, None, T]) -> T:
     """Wait for some work from where there may be a running event loop or none; Ctrl-C cancels it."""
     try:
         asyncio.get_running_loop()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextvars
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Required
@@ -23,11 +23,10 @@ from typing_extensions import TypedDict  # pydantic, whose own dependency it is,
 
 from socratune.api import aresume, place_of
 from socratune.before import Outlook, forecast_of
-from socratune.commissions import Commission, lay_down
-from socratune.events import RunEvent, plain_event
+from socratune.commissions import Commission, lay_down, run_at
+from socratune.events import Hearer, plain_event
 from socratune.graphs.engine import Settings
-from socratune.memory.records import digest
-from socratune.memory.runs import Home, stem_of
+from socratune.memory.runs import Home
 from socratune.orders import Models
 from socratune.tools.task_files import LoadedTask
 
@@ -102,7 +101,7 @@ class _Nodes:
     async def prepare(self, state: _State, config: RunnableConfig) -> dict[str, Any]:
         """Lay the run down and look ahead; nothing is called."""
         asked = Commission(task=state["task"], rows=state.get("rows"), settings=self.settings, models=self.models)
-        folder, loaded = lay_down(asked, self.home, run=_run_id(asked.name, config))
+        folder, loaded = lay_down(asked, self.home, run=run_at(config.get("configurable", {}), asked.name))
         outlook = forecast_of(loaded, self.home, self.settings, self.models)
         return {"run": folder.id, "prompt": loaded.task.prompt.as_dict(), "forecast": _forecast(loaded, outlook)}
 
@@ -117,12 +116,8 @@ class _Nodes:
 
     async def improve(self, state: _State, runtime: Runtime[None]) -> Answered:
         """Carry out the run, or go on with it, and tell the host what happens."""
-        here = contextvars.copy_context()  # the writer asks it which node speaks, and our own graphs have other nodes
-
-        def tell(event: RunEvent) -> None:
-            here.run(runtime.stream_writer, plain_event(event))
-
-        result = await aresume(state["run"], home=self.home.path, on_event=tell, models=self.models)
+        hear = told_to(runtime.stream_writer)
+        result = await aresume(state["run"], home=self.home.path, on_event=hear, models=self.models)
         return Answered(
             run=result.run,
             status=result.status,
@@ -132,12 +127,10 @@ class _Nodes:
         )
 
 
-def _run_id(name: str, config: RunnableConfig) -> str | None:
-    """Return the id that this place in the host's thread always gets; None for a host that cannot come here again."""
-    place: Mapping[str, Any] = config.get("configurable", {})
-    if place.get("thread_id") is None:
-        return None
-    return f"{stem_of(name)}-{digest([str(place['thread_id']), str(place.get('checkpoint_ns', ''))])}"
+def told_to(write: Callable[[Any], None]) -> Hearer:
+    """Return what tells a host's stream what happens in a run."""
+    here = contextvars.copy_context()  # the writer asks it which node speaks, and our own graphs have other nodes
+    return lambda event: here.run(write, plain_event(event))
 
 
 def _forecast(loaded: LoadedTask, outlook: Outlook) -> dict[str, Any]:
