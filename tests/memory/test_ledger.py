@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -248,3 +249,11 @@ def test_a_price_that_is_not_known_is_not_taken_for_zero() -> None:
     assert Spent().priced
     assert Spent(calls=1, tokens_in=5, usd=0.1).priced
     assert not Spent(calls=1, tokens_in=5).priced
+
+
+@pytest.mark.parametrize("attempt", range(5))
+def test_a_new_ledger_can_be_opened_by_many_at_once(tmp_path: Path, attempt: int) -> None:
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        opened = list(pool.map(lambda _: Ledger.open(tmp_path / f"{attempt}.db", "run"), range(8)))
+    for ledger in opened:
+        ledger.close()
