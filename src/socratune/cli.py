@@ -14,7 +14,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from socratune.commands import files, optimize, runs, scoring, simulate, trying
+from socratune.commands import files, optimize, runs, scoring, serving, simulate, trying
 from socratune.memory.errors import BadInput, Interrupted, Paused, RunOwned
 from socratune.options import spread
 from socratune.text import plain
@@ -56,6 +56,7 @@ for name, command, panel in (
     ("resume", optimize.resume, RUN),
     ("runs", runs.runs, RUN),
     ("report", runs.report, RUN),
+    ("mcp", serving.mcp, RUN),
     ("apply", files.apply, LOOK),
     ("test", scoring.prove, LOOK),
     ("eval", scoring.score, LOOK),

@@ -1,0 +1,208 @@
+"""Runs in the background of one process, for programs that start one and ask for it later.
+
+Whoever runs the process says what may be started: task files in its working folder, no code, and models that cost money
+only under a cap. Knows nothing of the protocol that carries the questions.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from socratune.apart import Apart
+from socratune.api import aresume
+from socratune.commissions import Commission, lay_down
+from socratune.events import typed
+from socratune.graphs.result import Result
+from socratune.listing import unfinished
+from socratune.memory.errors import BadInput, Paused
+from socratune.memory.ledger import Spent
+from socratune.memory.records import Budget, Task
+from socratune.memory.runs import Home, RunFolder
+from socratune.orders import Rows, SavedOrder, read_task
+from socratune.outcome import read_result
+from socratune.progress import Progress
+from socratune.standing import opened, standing
+from socratune.tools.model_spec import ModelSpec
+from socratune.tools.models import world_name
+from socratune.tools.task_files import LoadedTask, Overrides
+
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+TEXTS = ("goal", "prompt", "system", "user", "messages", "demos", "constraints")
+"""Keys of a task file whose texts mean nothing to us."""
+CLOSING = 5.0
+"""Seconds for which somebody who cancels a run waits for its end."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """How a run stands."""
+
+    run: str
+    status: str
+    """That of its result; else `running`, `paused`, `cancelled`, `failed`, or `unfinished`: nobody works on it."""
+    stage: str
+    leader: str
+    """How the best prompt so far stands on dev; empty while the given one leads."""
+    target_calls: int
+    most_target_calls: int | None
+    usd: float | None
+    """Spent so far; None when a price is not known."""
+    note: str
+    """What ended it early."""
+
+
+class Background:
+    """The runs that this process works on, and those of its home that others did."""
+
+    def __init__(self, home: Home, *, folder: Path, max_usd: float | None = None) -> None:
+        self.home = home
+        self._folder = Path(os.path.realpath(folder))
+        self._max_usd = max_usd
+        self._working: dict[str, Apart[Result]] = {}
+
+    def start(self, task: Path | Mapping[str, Any], rows: Rows | None = None) -> str:
+        """Start a run and return its id. Raises `BadInput`, and then nothing was called."""
+        overrides = Overrides()
+        if isinstance(task, Path):
+            task = self._inside(task)
+            overrides = Overrides(budget=self._allowed(read_task(task)))
+        else:
+            task = {**task, "budget": self._capped_keys(task)}
+        folder, loaded = lay_down(Commission(task=task, rows=rows, overrides=overrides), self.home)
+        try:
+            self._allowed(loaded)
+        except BadInput:
+            self.home.forget_run(folder)
+            raise
+        return self._go_on(folder)
+
+    def resume(self, run: str) -> str:
+        """Go on with a run that nobody works on, and return its whole id."""
+        folder = self.home.run(run)
+        if self.status(folder.id).status == "running":
+            raise BadInput(f"run {folder.id} is being worked on", cure="ask for its status")
+        saved = SavedOrder.read(folder)
+        for file in (saved.file, saved.overrides.data):
+            if file is not None and not file.is_relative_to(folder.path):
+                self._inside(file)
+        loaded = saved.load()
+        if self._allowed(loaded) != loaded.task.budget:
+            raise BadInput(f"run {folder.id} has a higher cap than this server allows", cure="resume it by hand")
+        return self._go_on(folder)
+
+    def _go_on(self, folder: RunFolder) -> str:
+        self._working[folder.id] = Apart(aresume(folder.id, home=self.home.path))
+        return folder.id
+
+    def cancel(self, run: str) -> State:
+        """Stop a run; what was sent is waited for, in the background when that takes long."""
+        folder = self.home.run(run)
+        work = self._working.get(folder.id)
+        if work is None:
+            raise BadInput(f"run {folder.id} was not started here", cure="stop the process that works on it")
+        work.cancel()
+        with contextlib.suppress(TimeoutError):
+            work.ended.exception(timeout=CLOSING)
+        return self.status(folder.id)
+
+    def close(self) -> None:
+        """Stop all runs. Each can be resumed."""
+        for work in self._working.values():
+            work.cancel()
+        for work in self._working.values():
+            work.ended.exception()
+
+    def result(self, run: str) -> Result:
+        """Return the result of a run. Raises `BadInput` when it has not ended."""
+        return read_result(self.home.run(run))
+
+    def status(self, run: str) -> State:
+        """Return how a run stands, read from its ledger."""
+        folder = self.home.run(run)
+        status, note = self._status(folder)
+        progress, leader, spent, most = Progress(), "", [Spent()], None
+        if folder.ledger.exists():
+            with opened(folder) as ledger:
+                for event in ledger.events():
+                    progress.hear(typed(event))
+                leader, spent = str(standing(ledger) or ""), list(ledger.spent().values())
+                most = ledger.settings().get("task", {}).get("budget", {}).get("rollouts")
+        total = Spent.total(spent)
+        return State(
+            run=folder.id,
+            status=status,
+            stage=progress.stage,
+            leader=leader,
+            target_calls=total.rollouts,
+            most_target_calls=most,
+            usd=total.usd if all(each.priced for each in spent) else None,
+            note=note,
+        )
+
+    def _status(self, folder: RunFolder) -> tuple[str, str]:
+        if folder.result.exists():
+            return read_result(folder).status, ""
+        work = self._working.get(folder.id)
+        if work is None or not work.ended.done():
+            return ("running", "") if work else (unfinished(folder), "")
+        error = work.ended.exception()
+        if isinstance(error, asyncio.CancelledError):
+            return "cancelled", ""
+        return ("paused" if isinstance(error, Paused) else "failed"), str(error)
+
+    def _inside(self, file: Path) -> Path:
+        """Return a file of the working folder; links are followed before it is asked where it lies."""
+        real = Path(os.path.realpath(self._folder / file))
+        if not real.is_relative_to(self._folder):
+            raise BadInput("lies outside of the server's folder", place=str(file), cure="name a file in it")
+        return real
+
+    def _capped_keys(self, task: Mapping[str, Any]) -> dict[str, Any]:
+        budget = dict(task["budget"])
+        models = [task[role] for role in ("target", "optimizer") if task.get(role)]
+        self._check_worlds(models)
+        return budget if all(map(is_free, models)) or self._max_usd is None else {**budget, "usd": self._max_usd}
+
+    def _allowed(self, loaded: LoadedTask) -> Budget:
+        """Return the caps that a task may have here. Raises `BadInput` when it may not be run at all."""
+        if names_code({key: value for key, value in loaded.source.document.written.items() if key not in TEXTS}):
+            raise BadInput("python: is not run for other programs", place=loaded.task.name, cure="start it by hand")
+        self._check_worlds((loaded.task.target, loaded.task.optimizer))
+        return self._capped(loaded.task)
+
+    def _check_worlds(self, models: Iterable[str]) -> None:
+        """Raise `BadInput` for a simulated world whose file lies elsewhere."""
+        for world in (world_name(spec) for spec in models if spec.startswith("sim:")):
+            if world.endswith((".yaml", ".yml")):
+                self._inside(Path(world))
+
+    def _capped(self, task: Task) -> Budget:
+        paid = [spec for spec in (task.target, task.optimizer) if not is_free(spec)]
+        if not paid:
+            return task.budget
+        if self._max_usd is None:
+            raise BadInput(f"{paid[0]} may cost money", cure="allow it with `socratune mcp --max-usd 5`")
+        caps = [cap for cap in (task.budget.usd, self._max_usd) if cap is not None]
+        return replace(task.budget, usd=min(caps))
+
+
+def is_free(spec: str) -> bool:
+    """Say whether a model costs nothing: simulated, or on this machine."""
+    model = ModelSpec.parse(spec)
+    return model.provider == "sim" or (model.url is not None and urlsplit(model.url).hostname in LOOPBACK)
+
+
+def names_code(written: object) -> bool:
+    """Say whether `python:` stands anywhere in what was written."""
+    if isinstance(written, Mapping):
+        return any(map(names_code, written.keys())) or any(map(names_code, written.values()))
+    if isinstance(written, list | tuple):
+        return any(map(names_code, written))
+    return isinstance(written, str) and written.lstrip().startswith("python:")
