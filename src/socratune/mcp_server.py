@@ -175,10 +175,12 @@ def _start(background: Background, task_file: str, prompt: PromptJob | None, run
 
 
 async def _awaited(background: Background, run: str, ctx: Context[None, Any], seconds: float) -> State:
-    ends = time.monotonic() + seconds
+    ends, told = time.monotonic() + seconds, 0
     state = await asyncio.to_thread(background.status, run)
     while state.status == "running" and time.monotonic() < ends:
-        await ctx.report_progress(state.target_calls, state.most_target_calls, state.stage)
+        if state.target_calls > told:  # progress that is told must have grown
+            told = state.target_calls
+            await ctx.report_progress(told, state.most_target_calls, state.stage)
         await asyncio.sleep(min(PACE, max(0.0, ends - time.monotonic())))
         state = await asyncio.to_thread(background.status, run)
     return state

@@ -15,7 +15,6 @@ import pytest
 
 from socratune import (
     BadInput,
-    BudgetReached,
     LeaderChanged,
     RoundPlanned,
     RunEvent,
@@ -144,7 +143,7 @@ def comparable(record: dict[str, object]) -> dict[str, object]:
     }
 
 
-@pytest.mark.parametrize("kind", [RunStarted, BudgetReached, RoundPlanned, LeaderChanged])
+@pytest.mark.parametrize("kind", [RunStarted, RoundPlanned, LeaderChanged])
 async def test_a_cancelled_run_goes_on_to_the_same_end_and_pays_nothing_twice(
     tmp_path: Path, kind: type[RunEvent]
 ) -> None:

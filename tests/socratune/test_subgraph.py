@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
+import subprocess
+import sys
+from collections import Counter
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any, TypedDict
 
 import pytest
+import sqlalchemy as sa
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import END, START, StateGraph
 from langgraph.types import Command
 
 from socratune import BadInput, Settings, build_graph
+from socratune.memory.runs import RunFolder
+from socratune.memory.tables import calls
 from socratune.orders import Models
+from socratune.standing import opened
 from socratune.subgraph import make_graph
 
 from .conftest import lay_out
@@ -31,6 +39,7 @@ KEYS = {
     "expected": "queue",
     "budget": {"rollouts": 200},
 }
+ROOT = Path(__file__).parents[2]
 ONE: Any = {"configurable": {"thread_id": "one"}}
 
 
@@ -106,8 +115,7 @@ async def test_the_host_is_asked_before_the_first_call_and_may_decline_or_agree(
         assert "Which queue" in ended["prompt"]["user"]
 
 
-@pytest.mark.parametrize("moment", ["question_asked", "leader_changed"])
-async def test_a_node_that_is_run_again_finds_its_run_and_pays_nothing_twice(tmp_path: Path, moment: str) -> None:
+async def test_a_node_that_is_run_again_finds_its_run_and_pays_nothing_twice(tmp_path: Path) -> None:
     for name in ("whole", "cut"):
         salted(tmp_path / name)
     undisturbed = await host(tmp_path / "whole", settings=CALM).ainvoke(given())
@@ -115,7 +123,7 @@ async def test_a_node_that_is_run_again_finds_its_run_and_pays_nothing_twice(tmp
     models: Models = {"target": target, "optimizer": optimizer}
     parent = host(tmp_path / "cut", saver=InMemorySaver(), settings=CALM, models=models)
     with pytest.raises(asyncio.CancelledError):
-        await asyncio.create_task(cut_at(moment, parent))
+        await asyncio.create_task(cut_at("leader_changed", parent))
     resumed = await parent.ainvoke(None, ONE)
     assert comparable(resumed["result"]) == comparable(undisturbed["result"])
     assert len(list((tmp_path / "cut" / "runs").iterdir())) == 1
@@ -128,6 +136,37 @@ async def cut_at(moment: str, parent: Any) -> None:
         async for _, part in parts:
             if part["type"] == moment:
                 raise asyncio.CancelledError
+
+
+KILLED = """
+import asyncio, json, os, signal, sys
+from pathlib import Path
+from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+from tests.socratune.test_subgraph import ONE, given, host
+
+async def main(folder, moment):
+    async with AsyncSqliteSaver.from_conn_string(str(folder / "host.db")) as saver:
+        parent = host(folder / "home", saver=saver)
+        begun = await saver.aget_tuple(ONE) is not None
+        async for _, part in parent.astream(None if begun else given(), ONE, stream_mode="custom", subgraphs=True):
+            if part["type"] == moment:
+                os.kill(os.getpid(), signal.SIGKILL)
+        print(json.dumps((await parent.aget_state(ONE)).values["result"]))
+
+asyncio.run(main(Path(sys.argv[1]), sys.argv[2]))
+"""
+
+
+def test_a_host_that_is_killed_goes_on_with_the_same_run(tmp_path: Path) -> None:
+    words = [sys.executable, "-c", KILLED, str(tmp_path)]
+    killed = subprocess.run([*words, "edit_judged"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    ended = subprocess.run([*words, "never"], cwd=ROOT, capture_output=True, text=True, check=True)
+    (run,) = (tmp_path / "home" / "runs").iterdir()
+    assert json.loads(ended.stdout)["run"] == run.name
+    with opened(RunFolder(path=run)) as ledger:
+        answered = Counter(ledger._read(sa.select(calls.c.key).where(calls.c.state == "completed")))
+    assert max(answered.values()) == 1, "no completed call is paid for twice"
 
 
 async def test_a_thread_that_comes_again_makes_a_run_of_its_own(tmp_path: Path) -> None:
