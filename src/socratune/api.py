@@ -106,6 +106,8 @@ async def aresume(
     if (order := GivenOrder.read(folder, models)) is not None:
         return await see_through(order, folder, place, on_event=on_event)
     saved = SavedOrder.read(folder)
+    if saved.kind != "optimize":
+        raise BadInput(f"{folder.id} scores a prompt and improves none", cure=f"`socratune resume {folder.id}` goes on")
     loaded = saved.load(models)
     order = Order(task=loaded.task, examples=loaded.examples, settings=saved.settings, models=models)
     return await see_through(order, folder, place, loaded=loaded, on_event=on_event)
@@ -194,7 +196,7 @@ def again(folder: RunFolder) -> str:
 
 
 def _without_a_host() -> contextvars.Context:
-    """Return this context as it is outside of any graph: inside one, our own graphs would write to its checkpoints."""
+    """Return this context as it is outside of any graph: the callbacks of one would be told of our own, and of rows."""
     from langchain_core.runnables.config import var_child_runnable_config  # noqa: PLC0415  # heavy
 
     context = contextvars.copy_context()

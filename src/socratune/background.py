@@ -16,9 +16,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from socratune.apart import Apart
-from socratune.api import aresume
+from socratune.api import see_through
 from socratune.commissions import Commission, lay_down
 from socratune.events import typed
+from socratune.graphs.engine import Order, Settings
 from socratune.graphs.result import Result
 from socratune.listing import unfinished
 from socratune.memory.errors import BadInput, Paused
@@ -29,6 +30,7 @@ from socratune.orders import Rows, SavedOrder, read_task
 from socratune.outcome import read_result
 from socratune.progress import Progress
 from socratune.standing import opened, standing
+from socratune.text import one_line
 from socratune.tools.model_spec import ModelSpec
 from socratune.tools.models import world_name
 from socratune.tools.task_files import LoadedTask, Overrides
@@ -81,24 +83,30 @@ class Background:
         except BadInput:
             self.home.forget_run(folder)
             raise
-        return self._go_on(folder)
+        return self._go_on(folder, loaded, Settings())
 
     def resume(self, run: str) -> str:
-        """Go on with a run that nobody works on, and return its whole id."""
+        """Go on with a run that nobody works on, and return its whole id; one that has ended stays as it is."""
         folder = self.home.run(run)
+        if folder.result.exists():
+            return folder.id
         if self.status(folder.id).status == "running":
             raise BadInput(f"run {folder.id} is being worked on", cure="ask for its status")
         saved = SavedOrder.read(folder)
+        if saved.kind != "optimize":
+            raise BadInput(f"{folder.id} scores a prompt and improves none", cure="resume it by hand")
         for file in (saved.file, saved.overrides.data):
             if file is not None and not file.is_relative_to(folder.path):
                 self._inside(file)
         loaded = saved.load()
         if self._allowed(loaded) != loaded.task.budget:
             raise BadInput(f"run {folder.id} has a higher cap than this server allows", cure="resume it by hand")
-        return self._go_on(folder)
+        return self._go_on(folder, loaded, saved.settings)
 
-    def _go_on(self, folder: RunFolder) -> str:
-        self._working[folder.id] = Apart(aresume(folder.id, home=self.home.path))
+    def _go_on(self, folder: RunFolder, loaded: LoadedTask, settings: Settings) -> str:
+        """Work on what was found to be allowed, not on what its file may say by now."""
+        order = Order(task=loaded.task, examples=loaded.examples, settings=settings)
+        self._working[folder.id] = Apart(see_through(order, folder, self.home, loaded=loaded))
         return folder.id
 
     def cancel(self, run: str) -> State:
@@ -155,7 +163,7 @@ class Background:
         error = work.ended.exception()
         if isinstance(error, asyncio.CancelledError):
             return "cancelled", ""
-        return ("paused" if isinstance(error, Paused) else "failed"), str(error)
+        return ("paused" if isinstance(error, Paused) else "failed"), one_line(str(error))
 
     def _inside(self, file: Path) -> Path:
         """Return a file of the working folder; links are followed before it is asked where it lies."""

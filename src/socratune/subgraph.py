@@ -8,7 +8,6 @@ after a crash finds its run again, and pays nothing twice.
 from __future__ import annotations
 
 import contextvars
-import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -110,7 +109,7 @@ class _Nodes:
         question = "Start this run? It makes the calls below, and never more than its caps."
         if interrupt({"question": question, "run": state["run"], **state["forecast"]}) is True:
             return Command(goto="improve")
-        shutil.rmtree(self.home.run_named(state["run"]).path)
+        self.home.forget_run(self.home.run_named(state["run"]))
         declined = {"run": "", "status": "declined", "sentence": "Declined: nothing was called.", "result": {}}
         return Command(goto="__end__", update=declined)
 

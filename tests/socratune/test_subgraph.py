@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections import Counter
@@ -14,6 +15,7 @@ from typing import Any, TypedDict
 
 import pytest
 import sqlalchemy as sa
+from langchain_core.callbacks import BaseCallbackHandler
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import END, START, StateGraph
 from langgraph.types import Command
@@ -86,8 +88,29 @@ async def test_a_parent_hears_what_happens_and_gets_the_prompt(tmp_path: Path) -
     assert set(last["prompt"]) == {"system", "user", "demos"}
     assert [told[0]["type"], told[-1]["type"]] == ["run_started", "run_ended"]
     assert len(json.loads(json.dumps(told))) == len(told)
-    spaces = {item.config["configurable"]["checkpoint_ns"] for item in saver.list(None)}
-    assert {space.partition(":")[0] for space in spaces} == {"", "improve"}, "our own graphs keep to our own file"
+    kept = [item.config["configurable"] for item in saver.list(None)]
+    assert {place["thread_id"] for place in kept} == {"one"}, "our own graphs keep to our own file"
+    assert {place["checkpoint_ns"].count(":") for place in kept} == {0, 1}
+    (own,) = (tmp_path / "home" / "runs").glob("*/checkpoints.db")
+    with sqlite3.connect(own) as connection:
+        assert connection.execute("SELECT COUNT(*) FROM checkpoints").fetchone() > (0,)
+
+
+class Listening(BaseCallbackHandler):
+    """A host's callback, as its tracing is one."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def on_chain_start(self, serialized: dict[str, Any], inputs: Any, **about: Any) -> None:
+        self.told.append(str(about.get("name")))
+
+
+async def test_callbacks_of_the_host_see_its_node_and_nothing_inside_the_run(tmp_path: Path) -> None:
+    listening = Listening()
+    await host(tmp_path / "home", settings=CALM).ainvoke(given(), {"callbacks": [listening]})
+    assert {"gather", "prepare", "improve", "deploy"} <= set(listening.told)
+    assert not {"preflight", "search", "plan", "propose", "test"} & set(listening.told)
 
 
 async def test_a_task_file_can_be_named_and_no_checkpointer_is_needed(tmp_path: Path) -> None:
