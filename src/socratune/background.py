@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 from socratune.apart import Apart
 from socratune.api import see_through
+from socratune.before import forecast_of
 from socratune.commissions import Commission, lay_down
 from socratune.events import typed
 from socratune.graphs.engine import Order, Settings
@@ -80,6 +81,7 @@ class Background:
         folder, loaded = lay_down(Commission(task=task, rows=rows, overrides=overrides), self.home)
         try:
             self._allowed(loaded)
+            forecast_of(loaded, self.home, Settings())  # rows that cannot be divided are said now, not in a minute
         except BadInput:
             self.home.forget_run(folder)
             raise

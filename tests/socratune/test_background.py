@@ -64,6 +64,12 @@ def test_what_may_not_be_started_is_bad_input_and_leaves_no_run(
     assert not list((folder / ".socratune" / "runs").glob("*"))
 
 
+def test_too_few_rows_are_refused_at_once(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="12"):
+        served(tmp_path).start(job(), ROWS[:5])
+    assert not list((tmp_path / ".socratune" / "runs").glob("*"))
+
+
 @pytest.mark.parametrize(
     ("written", "cap"),
     [("{usd: 0.001}", 0.001), ("{usd: 9}", 0.002), ("{rollouts: 400}", 0.002)],
