@@ -122,7 +122,10 @@ def optimize(
     on_event: Hearer | None = None,
     models: Models | None = None,
 ) -> Result:
-    """Do what `aoptimize` does, and wait for it; inside a running event loop, in a thread of its own."""
+    """Do what `aoptimize` does, and wait for it.
+
+    Inside a running event loop, in a notebook for example, in a thread of its own, where `on_event` is called, too.
+    """
     return finished(aoptimize(task, data, home=home, settings=settings, on_event=on_event, models=models))
 
 
@@ -133,7 +136,7 @@ def resume(
     on_event: Hearer | None = None,
     models: Models | None = None,
 ) -> Result:
-    """Do what `aresume` does, and wait for it; inside a running event loop, in a thread of its own."""
+    """Do what `aresume` does, and wait for it, as `optimize` does."""
     return finished(aresume(run, home=home, on_event=on_event, models=models))
 
 

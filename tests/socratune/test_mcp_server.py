@@ -49,7 +49,7 @@ async def until_ended(client: Client, run: str, heard: list[Any] | None = None) 
 
 
 async def test_a_run_is_started_followed_and_read_and_what_is_not_allowed_is_one_line(tmp_path: Path) -> None:
-    lay_out(tmp_path, rows=60)
+    lay_out(tmp_path)
     (tmp_path / "paid.yaml").write_text(TASK.replace("sim:ticket-routing", "openai:m@http://198.51.100.1/v1"))
     heard: list[Any] = []
     async with Client(served(tmp_path), read_timeout_seconds=60) as client:
@@ -57,20 +57,19 @@ async def test_a_run_is_started_followed_and_read_and_what_is_not_allowed_is_one
             "start", "status", "result", "cancel", "list",
         }  # fmt: skip
         assert "--max-usd" in await refused(client, "start", task_file="paid.yaml")
-        begun = await ask(client, "start", task_file="task.yaml")
+        begun = await ask(client, "start", prompt={**ASKED, "target": "sim:ticket-routing", "rollouts": 200})
         assert begun["status"] == "running"
         assert "has not ended" in await refused(client, "result", run=begun["run"])
         ended = await until_ended(client, begun["run"], heard)
-        result = await ask(client, "result", run=begun["run"])
-        prompted = await ask(client, "start", prompt={**ASKED, "target": "sim:ticket-routing", "rollouts": 100})
-        assert (await until_ended(client, prompted["run"]))["target_calls"] <= 100
-        assert "{{ticket}}" in (await ask(client, "result", run="last"))["prompt"]["user"]
-        listed = (await ask(client, "list"))["runs"]
-    assert [line["run"] for line in listed] == [prompted["run"], begun["run"]]
+        result = await ask(client, "result", run="last")
+        (listed,) = (await ask(client, "list"))["runs"]
+    assert listed["run"] == begun["run"]
     assert ended["status"] == result["status"]
+    assert "{{ticket}}" in result["prompt"]["user"]
     assert "simulated" in result["warnings"][0]
     assert heard
-    assert {total for _, total, _ in heard} == {400.0}
+    assert max(done for done, _, _ in heard) <= 200
+    assert {total for _, total, _ in heard} == {200.0}
 
 
 async def test_a_run_whose_server_is_gone_is_shown_as_such_and_goes_on_in_the_next(

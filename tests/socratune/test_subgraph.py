@@ -180,6 +180,7 @@ asyncio.run(main(Path(sys.argv[1]), sys.argv[2]))
 """
 
 
+@pytest.mark.proof
 def test_a_host_that_is_killed_goes_on_with_the_same_run(tmp_path: Path) -> None:
     words = [sys.executable, "-c", KILLED, str(tmp_path)]
     killed = subprocess.run([*words, "edit_judged"], cwd=ROOT, capture_output=True, text=True, check=False)
