@@ -49,8 +49,8 @@ async def main() -> None:
     thread: Any = {"configurable": {"thread_id": "1"}}
     asked = await app.ainvoke({}, thread)
     forecast = asked["__interrupt__"][0].value
-    low, high = forecast["target_calls"]
-    print(f"{forecast['question']} {low} to {high} target calls")
+    calls = forecast["roles"]["target"]
+    print(f"{forecast['question']} {calls['low']['calls']} to {calls['high']['calls']} target calls")
 
     # True starts it. After a crash, `app.astream(None, thread, ...)` goes on and pays for nothing twice.
     async for _, event in app.astream(Command(resume=True), thread, stream_mode="custom", subgraphs=True):

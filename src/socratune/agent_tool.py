@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +12,18 @@ from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import StructuredTool, ToolException
 from langgraph.config import get_stream_writer
 
-from socratune.api import aresume, finished, place_of
+from socratune.api import finished, go_on, place_of
 from socratune.commissions import Commission, PromptForm, lay_down, run_at
 from socratune.graphs.engine import Settings
 from socratune.graphs.result import Result
 from socratune.memory.errors import SocratuneError
 from socratune.memory.records import Budget
 from socratune.memory.runs import Home
-from socratune.orders import Models
+from socratune.orders import GivenModels, Models, adapted_models
 from socratune.subgraph import told_to
 from socratune.text import CAVEAT
-from socratune.tools.task_files import DEFAULT_BUDGET, Overrides, optimizer_for
+from socratune.tools.task_files import DEFAULT_BUDGET, Overrides
+from socratune.tools.task_models import optimizer_for
 
 DESCRIPTION = (
     "Improve a prompt on labelled rows, and test once, on rows that chose nothing, whether the new one is really "
@@ -38,7 +39,7 @@ def as_tool(
     budget: Budget = DEFAULT_BUDGET,
     home: Path | str | None = None,
     settings: Settings | None = None,
-    models: Models | None = None,
+    models: GivenModels | None = None,
 ) -> StructuredTool:
     """Return a LangChain tool that improves prompts which `target` runs.
 
@@ -47,7 +48,7 @@ def as_tool(
     run is written to the `custom` stream.
     """
     overrides = Overrides(target=target, optimizer=optimizer or optimizer_for(target), budget=budget)
-    bench = _Bench(home=place_of(home), overrides=overrides, settings=settings or Settings(), models=models)
+    bench = _Bench(home=place_of(home), overrides=overrides, settings=settings, models=adapted_models(models))
 
     async def improve(config: RunnableConfig, **asked: Any) -> tuple[str, Result]:
         return await bench.improve(PromptForm(**asked), config)
@@ -70,7 +71,7 @@ def as_tool(
 class _Bench:
     home: Home
     overrides: Overrides
-    settings: Settings = field(default_factory=Settings)
+    settings: Settings | None = None
     models: Models | None = None
 
     async def improve(self, form: PromptForm, config: RunnableConfig) -> tuple[str, Result]:
@@ -81,7 +82,7 @@ class _Bench:
         run = run_at(config.get("configurable", {}), asked.name, form.model_dump())
         try:
             folder, _ = lay_down(asked, self.home, run=run)
-            result = await aresume(folder.id, home=self.home.path, on_event=_hearer(), models=self.models)
+            result = await go_on(folder, self.home, on_event=_hearer(), models=self.models)
         except SocratuneError as error:
             raise ToolException(str(error)) from error
         return _content(result), result

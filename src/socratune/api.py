@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from socratune.apart import Apart
+from socratune.configuration import Configuration
+from socratune.consent import Consent
 from socratune.events import Hearer, RunStarted, typed
 from socratune.graphs.engine import Order, Settings, Watch
 from socratune.graphs.engine import optimize as run_engine
@@ -20,7 +22,19 @@ from socratune.memory.ledger import Event
 from socratune.memory.records import Task
 from socratune.memory.runs import Home, RunFolder
 from socratune.options import home_folder
-from socratune.orders import GivenOrder, Models, Rows, SavedOrder, order_of, read_task, rows_file
+from socratune.orders import (
+    REFUSED,
+    GivenModels,
+    GivenOrder,
+    Models,
+    Reading,
+    Rows,
+    SavedOrder,
+    adapted_models,
+    order_of,
+    read_task,
+    rows_file,
+)
 from socratune.outcome import keep_leading, read_result, write_outcome
 from socratune.tools.journal import Listener
 from socratune.tools.task_files import LoadedTask, Overrides
@@ -28,34 +42,38 @@ from socratune.tools.task_files import LoadedTask, Overrides
 T = TypeVar("T")
 
 
-async def aoptimize(
+async def aoptimize(  # noqa: PLR0913  # each is a choice of its own, and nobody makes all of them
     task: Task | str | Path,
     data: Path | Rows | None = None,
     *,
     home: Path | str | None = None,
     settings: Settings | None = None,
     on_event: Hearer | None = None,
-    models: Models | None = None,
+    models: GivenModels | None = None,
+    allow_code: bool = False,
 ) -> Result:
     """Improve the prompt of a task, and test the result once on rows that chose nothing.
 
     `result.prompt` is a new prompt only when it is proven to be better, else your own. A task file names its rows; a
     `Task` needs them as `data`, with the answer in the column `expected` or in the only one that is no input. `models`
-    by role, `target` and `optimizer`, stand in for those that the task names. `home` is `SOCRATUNE_HOME` or
-    `.socratune` when None; rows and a task that no file names are kept in the run's folder there. `on_event` hears a
-    `RunStarted` with the run's id first of all.
+    by role, `target` and `optimizer`, stand in for those that the task names; LangChain's chat models will do. A `Task`
+    may have your application for its target, `async def answer(messages, row) -> str | Answer`; the `python:` code that
+    a task names runs once it was allowed. `home` is `SOCRATUNE_HOME` or `.socratune` when None, and what it and the
+    environment say for all tasks holds; rows and a task that no file names are kept in the run's folder there.
+    `on_event` hears a `RunStarted` with the run's id first of all.
 
     Raises `BadInput` before anything is called, and `Paused` when a run stops early. Cancelled, it sends nothing more
     and waits at most a minute for what was sent. `aresume` goes on with either.
     """
-    chosen = settings or Settings()
+    place, own = place_of(home), adapted_models(models)
+    configuration, consent = Configuration.read(place), _consent(place, allow_code=allow_code)
+    chosen = configuration.under(settings)
     if not isinstance(task, Task):
-        return await _from_file(
-            Path(task), data, home=place_of(home), settings=chosen, on_event=on_event, models=models
-        )
+        reading = Reading(defaults=configuration.defaults, consent=consent, models=own or {}, hosts=chosen.hosts)
+        return await _from_file(Path(task), data, home=place, settings=chosen, on_event=on_event, reading=reading)
     if data is None:
         raise BadInput("a task comes with its rows", place="data", cure="give a file, or a list of mappings")
-    return await _from_values(order_of(task, data, chosen, models), place_of(home), on_event)
+    return await _from_values(order_of(task, data, chosen, own, consent=consent), place, on_event)
 
 
 async def _from_file(
@@ -65,19 +83,20 @@ async def _from_file(
     home: Home,
     settings: Settings,
     on_event: Hearer | None,
-    models: Models | None,
+    reading: Reading,
 ) -> Result:
     with tempfile.TemporaryDirectory() as folder:
         rows = data if data is None or isinstance(data, Path) else rows_file(data, Path(folder))
-        loaded = read_task(task, Overrides(data=rows), models=models)
-        order = Order(task=loaded.task, examples=loaded.examples, settings=settings, models=models)
-        # Rows that were given as values are nowhere to be read again: no file can name them.
-        if rows is not data or models is not None:
-            return await _from_values(order, home, on_event, loaded=loaded if rows is data else None)
-        saved = SavedOrder(file=_absolute(task), overrides=Overrides(data=rows and _absolute(rows)), settings=settings)
-        run = home.new_run(order.task.name)
-        saved.save(run)
-        return await see_through(order, run, home, loaded=loaded, on_event=on_event)
+        loaded = read_task(task, Overrides(data=rows), reading)
+    order = Order(task=loaded.task, examples=loaded.examples, settings=settings, models=reading.models)
+    # Rows that were given as values are nowhere to be read again: no file can name them.
+    if rows is not data or reading.models:
+        return await _from_values(order, home, on_event, loaded=loaded if rows is data else None)
+    overrides = Overrides(data=rows and _absolute(rows))
+    saved = SavedOrder(file=_absolute(task), overrides=overrides, defaults=reading.defaults, settings=settings)
+    run = home.new_run(order.task.name)
+    saved.save(run)
+    return await see_through(order, run, home, loaded=loaded, on_event=on_event)
 
 
 async def _from_values(
@@ -92,41 +111,70 @@ async def aresume(
     *,
     home: Path | str | None = None,
     on_event: Hearer | None = None,
-    models: Models | None = None,
+    models: GivenModels | None = None,
+    allow_code: bool = False,
 ) -> Result:
     """Go on with a run that was cancelled, paused or killed; of one that has ended, return the result again.
 
-    What was paid for is not paid again. A run that was made with `models` of your own needs them again. Raises
-    `BadInput` when its task or rows have changed, and what `aoptimize` raises.
+    What was paid for is not paid again. A run that was made with `models` of your own, or with your function as its
+    target, needs them again: `models={"target": answer}`. Raises `BadInput` when its task, rows or code have changed,
+    and what `aoptimize` raises.
     """
     place = place_of(home)
-    folder = place.run(run)
+    consent = _consent(place, allow_code=allow_code)
+    return await go_on(place.run(run), place, consent, models=adapted_models(models), on_event=on_event)
+
+
+async def go_on(
+    folder: RunFolder,
+    home: Home,
+    consent: Consent = REFUSED,
+    *,
+    models: Models | None = None,
+    on_event: Hearer | None = None,
+) -> Result:
+    """Do what `aresume` does in a folder that is known; code is refused unless the door says otherwise."""
     if folder.result.exists():
         return read_result(folder)
-    if (order := GivenOrder.read(folder, models)) is not None:
-        return await see_through(order, folder, place, on_event=on_event)
+    if (given := GivenOrder.read(folder)) is not None:
+        order = given.order(folder.id, models or {}, consent)
+        return await see_through(order, folder, home, on_event=on_event)
+    if models:
+        cure = "leave models= out"
+        raise BadInput(f"run {folder.id} was made with the models that its task names", cure=cure)
     saved = SavedOrder.read(folder)
     if saved.kind != "optimize":
         raise BadInput(f"{folder.id} scores a prompt and improves none", cure=f"`socratune resume {folder.id}` goes on")
-    loaded = saved.load(models)
-    order = Order(task=loaded.task, examples=loaded.examples, settings=saved.settings, models=models)
-    return await see_through(order, folder, place, loaded=loaded, on_event=on_event)
+    loaded = saved.load(consent)
+    order = Order(task=loaded.task, examples=loaded.examples, settings=saved.settings)
+    return await see_through(order, folder, home, loaded=loaded, on_event=on_event)
 
 
-def optimize(
+def optimize(  # noqa: PLR0913  # as `aoptimize`
     task: Task | str | Path,
     data: Path | Rows | None = None,
     *,
     home: Path | str | None = None,
     settings: Settings | None = None,
     on_event: Hearer | None = None,
-    models: Models | None = None,
+    models: GivenModels | None = None,
+    allow_code: bool = False,
 ) -> Result:
     """Do what `aoptimize` does, and wait for it.
 
     Inside a running event loop, in a notebook for example, in a thread of its own, where `on_event` is called, too.
     """
-    return finished(aoptimize(task, data, home=home, settings=settings, on_event=on_event, models=models))
+    return finished(
+        aoptimize(
+            task,
+            data,
+            home=home,
+            settings=settings,
+            on_event=on_event,
+            models=models,
+            allow_code=allow_code,
+        )
+    )
 
 
 def resume(
@@ -134,10 +182,11 @@ def resume(
     *,
     home: Path | str | None = None,
     on_event: Hearer | None = None,
-    models: Models | None = None,
+    models: GivenModels | None = None,
+    allow_code: bool = False,
 ) -> Result:
     """Do what `aresume` does, and wait for it, as `optimize` does."""
-    return finished(aresume(run, home=home, on_event=on_event, models=models))
+    return finished(aresume(run, home=home, on_event=on_event, models=models, allow_code=allow_code))
 
 
 def finished(work: Coroutine[None, None, T]) -> T:
@@ -152,6 +201,10 @@ def finished(work: Coroutine[None, None, T]) -> T:
 def place_of(home: Path | str | None) -> Home:
     """Return a home that a program names, or the one that holds when it names none."""
     return Home(path=Path(os.path.abspath(home if home is not None else home_folder())))
+
+
+def _consent(home: Home, *, allow_code: bool) -> Consent:
+    return Consent(code="allowed" if allow_code else "asked", home=home)
 
 
 def _absolute(path: Path) -> Path:
@@ -195,7 +248,8 @@ def _listeners(folder: RunFolder, loaded: LoadedTask | None, on_event: Hearer | 
 
 def again(folder: RunFolder) -> str:
     """Return what goes on with a run."""
-    return f"socratune.resume({folder.id!r})" if GivenOrder.of(folder) else f"socratune resume {folder.id}"
+    given = GivenOrder.read(folder)
+    return f"socratune resume {folder.id}" if given is None else given.again(folder.id)
 
 
 def _without_a_host() -> contextvars.Context:

@@ -17,24 +17,26 @@ from urllib.parse import urlsplit
 
 from socratune.apart import Apart
 from socratune.api import see_through
-from socratune.before import forecast_of
+from socratune.before import outlook_of
 from socratune.commissions import Commission, lay_down
+from socratune.configuration import Configuration
 from socratune.events import typed
-from socratune.graphs.engine import Order, Settings
+from socratune.graphs.engine import Order
 from socratune.graphs.result import Result
 from socratune.listing import unfinished
 from socratune.memory.errors import BadInput, Paused
 from socratune.memory.ledger import Spent
 from socratune.memory.records import Budget, Task
 from socratune.memory.runs import Home, RunFolder
-from socratune.orders import Rows, SavedOrder, read_task
+from socratune.orders import Reading, Rows, SavedOrder, read_task, refuse_given
 from socratune.outcome import read_result
 from socratune.progress import Progress
 from socratune.standing import opened, standing
 from socratune.text import one_line
 from socratune.tools.model_spec import ModelSpec
 from socratune.tools.models import world_name
-from socratune.tools.task_files import LoadedTask, Overrides
+from socratune.tools.task_files import AS_WRITTEN, LoadedTask, Overrides
+from socratune.tools.task_models import optimizer_for
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 TEXTS = ("goal", "prompt", "system", "user", "messages", "demos", "constraints")
@@ -72,20 +74,22 @@ class Background:
 
     def start(self, task: Path | Mapping[str, Any], rows: Rows | None = None) -> str:
         """Start a run and return its id. Raises `BadInput`, and then nothing was called."""
-        overrides = Overrides()
+        overrides, configuration = AS_WRITTEN, Configuration.read(self.home)
         if isinstance(task, Path):
             task = self._inside(task)
-            overrides = Overrides(budget=self._allowed(read_task(task)))
+            loaded = read_task(task, reading=Reading(defaults=configuration.defaults, hosts=configuration.hosts))
+            overrides = Overrides(budget=self._allowed(loaded))
         else:
-            task = {**task, "budget": self._capped_keys(task)}
+            task = {**task, "budget": self._capped_keys(task, configuration.defaults)}
         folder, loaded = lay_down(Commission(task=task, rows=rows, overrides=overrides), self.home)
         try:
-            self._allowed(loaded)
-            forecast_of(loaded, self.home, Settings())  # rows that cannot be divided are said now, not in a minute
+            self._check_cap(folder, loaded)
+            saved = SavedOrder.read(folder)
+            self._check_start(loaded, saved)
         except BadInput:
             self.home.forget_run(folder)
             raise
-        return self._go_on(folder, loaded, Settings())
+        return self._go_on(folder, loaded, saved)
 
     def resume(self, run: str) -> str:
         """Go on with a run that nobody works on, and return its whole id; one that has ended stays as it is."""
@@ -94,6 +98,7 @@ class Background:
             return folder.id
         if self.status(folder.id).status == "running":
             raise BadInput(f"run {folder.id} is being worked on", cure="ask for its status")
+        refuse_given(folder)
         saved = SavedOrder.read(folder)
         if saved.kind != "optimize":
             raise BadInput(f"{folder.id} scores a prompt and improves none", cure="resume it by hand")
@@ -101,13 +106,21 @@ class Background:
             if file is not None and not file.is_relative_to(folder.path):
                 self._inside(file)
         loaded = saved.load()
-        if self._allowed(loaded) != loaded.task.budget:
-            raise BadInput(f"run {folder.id} has a higher cap than this server allows", cure="resume it by hand")
-        return self._go_on(folder, loaded, saved.settings)
+        self._check_cap(folder, loaded)
+        return self._go_on(folder, loaded, saved)
 
-    def _go_on(self, folder: RunFolder, loaded: LoadedTask, settings: Settings) -> str:
+    def _check_cap(self, folder: RunFolder, loaded: LoadedTask) -> None:
+        if self._allowed(loaded) != loaded.task.budget:
+            raise BadInput(f"run {folder.id} has a higher cap than this server allows", cure="start it by hand")
+
+    def _check_start(self, loaded: LoadedTask, saved: SavedOrder) -> None:
+        """Raise `BadInput` for what cannot start: it is said now, not in a minute."""
+        if missing := outlook_of(loaded, self.home, hosts=saved.settings.hosts).missing:
+            raise BadInput(missing[0])
+
+    def _go_on(self, folder: RunFolder, loaded: LoadedTask, saved: SavedOrder) -> str:
         """Work on what was found to be allowed, not on what its file may say by now."""
-        order = Order(task=loaded.task, examples=loaded.examples, settings=settings)
+        order = Order(task=loaded.task, examples=loaded.examples, settings=saved.settings)
         self._working[folder.id] = Apart(see_through(order, folder, self.home, loaded=loaded))
         return folder.id
 
@@ -174,9 +187,9 @@ class Background:
             raise BadInput("lies outside of the server's folder", place=str(file), cure="name a file in it")
         return real
 
-    def _capped_keys(self, task: Mapping[str, Any]) -> dict[str, Any]:
-        budget = dict(task["budget"])
-        models = [task[role] for role in ("target", "optimizer") if task.get(role)]
+    def _capped_keys(self, task: Mapping[str, Any], defaults: Overrides) -> dict[str, Any]:
+        budget, target = dict(task["budget"]), task["target"]
+        models = [target, task.get("optimizer") or defaults.optimizer or optimizer_for(target)]
         self._check_worlds(models)
         return budget if all(map(is_free, models)) or self._max_usd is None else {**budget, "usd": self._max_usd}
 

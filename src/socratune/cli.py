@@ -14,7 +14,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from socratune.commands import files, optimize, runs, scoring, serving, simulate, trying
+from socratune.commands import batch, files, optimize, runs, scoring, serving, simulate, trying
 from socratune.memory.errors import BadInput, Interrupted, Paused, RunOwned
 from socratune.options import spread
 from socratune.text import plain
@@ -52,9 +52,10 @@ for name, command, panel in (
     ("demo", trying.demo, START),
     ("init", files.init, START),
     ("doctor", trying.doctor, START),
+    ("estimate", optimize.estimate, RUN),
     ("optimize", optimize.optimize, RUN),
+    ("batch", batch.batch, RUN),
     ("resume", optimize.resume, RUN),
-    ("runs", runs.runs, RUN),
     ("report", runs.report, RUN),
     ("mcp", serving.mcp, RUN),
     ("apply", files.apply, LOOK),
@@ -62,6 +63,7 @@ for name, command, panel in (
     ("eval", scoring.score, LOOK),
 ):
     app.command(name, rich_help_panel=panel)(spread(command))
+app.add_typer(runs.app, name="runs", rich_help_panel=RUN)
 app.add_typer(simulate.app, name="sim", rich_help_panel=START)
 
 

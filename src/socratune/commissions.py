@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from socratune.configuration import Configuration
 from socratune.graphs.engine import Order, Settings
 from socratune.memory.errors import BadInput
 from socratune.memory.records import digest
@@ -71,7 +72,8 @@ class Commission:
     rows: Rows | None = None
     """In place of the task's own."""
     overrides: Overrides = AS_WRITTEN
-    settings: Settings = field(default_factory=Settings)
+    settings: Settings | None = None
+    """None: as the home says."""
     models: Models | None = None
     """The caller's own, by role."""
 
@@ -86,33 +88,39 @@ class Commission:
 def lay_down(asked: Commission, home: Home, *, run: str | None = None) -> tuple[RunFolder, LoadedTask]:
     """Make a run that `aresume` can begin; one that is there already is left as it is.
 
-    What came as values is written into the run's folder. Raises `BadInput`, and leaves no new run.
+    What came as values is written into the run's folder. Raises `BadInput`, and leaves no new run; a task that names
+    code is refused.
     """
     folder = home.new_run(asked.name) if run is None else home.run_named(run)
     if folder.ledger.exists():
-        return folder, SavedOrder.read(folder).load(asked.models)
+        return folder, SavedOrder.read(folder).load(models=asked.models)
     try:
-        saved = _written(asked, folder)
-        loaded = saved.load(asked.models)
+        saved = _written(asked, folder, Configuration.read(home))
+        loaded = saved.load(models=asked.models)
     except BadInput as error:
         home.forget_run(folder)
         place = error.place.replace(f"{folder.path}{os.sep}", "")
         raise BadInput(error.problem, place=place, cure=error.cure) from error
     saved.save(folder)
-    if asked.models is not None:
-        order = Order(task=loaded.task, examples=loaded.examples, settings=asked.settings, models=asked.models)
+    if asked.models:
+        order = Order(task=loaded.task, examples=loaded.examples, settings=saved.settings, models=asked.models)
         GivenOrder.keep(order, folder)
     return folder, loaded
 
 
-def _written(asked: Commission, folder: RunFolder) -> SavedOrder:
+def _written(asked: Commission, folder: RunFolder, configuration: Configuration) -> SavedOrder:
     rows = rows_file(asked.rows, folder.path) if asked.rows is not None else asked.overrides.data
     if isinstance(asked.task, Mapping):
         file = folder.path / TASK
         file.write_text(dump(asked.task), encoding="utf-8")
     else:
         file = Path(os.path.abspath(asked.task))  # links must stay visible
-    return SavedOrder(file=file, overrides=replace(asked.overrides, data=rows), settings=asked.settings)
+    return SavedOrder(
+        file=file,
+        overrides=replace(asked.overrides, data=rows),
+        defaults=configuration.defaults,
+        settings=configuration.under(asked.settings),
+    )
 
 
 def run_at(place: Mapping[str, Any], name: str, *also: object) -> str | None:

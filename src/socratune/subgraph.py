@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextvars
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Required
 
@@ -20,14 +20,13 @@ from langgraph.runtime import Runtime
 from langgraph.types import Command, interrupt
 from typing_extensions import TypedDict  # pydantic, whose own dependency it is, reads no other before Python 3.12
 
-from socratune.api import aresume, place_of
-from socratune.before import Outlook, forecast_of
+from socratune.api import go_on, place_of
+from socratune.before import as_record, outlook_of
 from socratune.commissions import Commission, lay_down, run_at
 from socratune.events import Hearer, plain_event
 from socratune.graphs.engine import Settings
 from socratune.memory.runs import Home
-from socratune.orders import Models
-from socratune.tools.task_files import LoadedTask
+from socratune.orders import GivenModels, Models, SavedOrder, adapted_models
 
 
 class Asked(TypedDict, total=False):
@@ -62,17 +61,18 @@ def build_graph(
     *,
     home: Path | str | None = None,
     settings: Settings | None = None,
-    models: Models | None = None,
+    models: GivenModels | None = None,
     confirm: bool = False,
 ) -> CompiledStateGraph[Any, Any, Any, Any]:
     """Return a graph that improves the prompt of a task, to be a node of another or to be called on its own.
 
-    It is asynchronous. What happens in the run is written to the `custom` stream as plain values with a `type`; as a
-    node of another graph it is heard there with `subgraphs=True`.
-    With `confirm`, which needs a host with a checkpointer, it interrupts before the first call with a forecast of what
-    the run may use and who is sent what; `Command(resume=True)` starts it, and anything else declines.
+    It is asynchronous, and runs no `python:` code. What happens in the run is written to the `custom` stream as plain
+    values with a `type`; as a node of another graph it is heard there with `subgraphs=True`.
+    With `confirm`, which needs a host with a checkpointer, it interrupts before the first call with what
+    `socratune estimate --json` prints: what the run may use and who is sent what. `Command(resume=True)` starts it, and
+    anything else declines.
     """
-    nodes = _Nodes(home=place_of(home), settings=settings or Settings(), models=models)
+    nodes = _Nodes(home=place_of(home), settings=settings, models=adapted_models(models))
     graph = StateGraph(_State, input_schema=Asked, output_schema=Answered)
     graph.add_node("prepare", nodes.prepare)
     graph.add_node("improve", nodes.improve)
@@ -94,15 +94,15 @@ async def make_graph(config: RunnableConfig) -> CompiledStateGraph[Any, Any, Any
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Nodes:
     home: Home
-    settings: Settings = field(default_factory=Settings)
+    settings: Settings | None = None
     models: Models | None = None
 
     async def prepare(self, state: _State, config: RunnableConfig) -> dict[str, Any]:
         """Lay the run down and look ahead; nothing is called."""
         asked = Commission(task=state["task"], rows=state.get("rows"), settings=self.settings, models=self.models)
         folder, loaded = lay_down(asked, self.home, run=run_at(config.get("configurable", {}), asked.name))
-        outlook = forecast_of(loaded, self.home, self.settings, self.models)
-        return {"run": folder.id, "prompt": loaded.task.prompt.as_dict(), "forecast": _forecast(loaded, outlook)}
+        outlook = outlook_of(loaded, self.home, hosts=SavedOrder.read(folder).settings.hosts, models=self.models)
+        return {"run": folder.id, "prompt": loaded.task.prompt.as_dict(), "forecast": as_record(outlook)}
 
     def confirm(self, state: _State) -> Command[Literal["improve", "__end__"]]:
         """Ask the host, and decline unless it says True."""
@@ -116,7 +116,8 @@ class _Nodes:
     async def improve(self, state: _State, runtime: Runtime[None]) -> Answered:
         """Carry out the run, or go on with it, and tell the host what happens."""
         hear = told_to(runtime.stream_writer)
-        result = await aresume(state["run"], home=self.home.path, on_event=hear, models=self.models)
+        folder = self.home.run(state["run"])
+        result = await go_on(folder, self.home, on_event=hear, models=self.models)
         return Answered(
             run=result.run,
             status=result.status,
@@ -130,19 +131,3 @@ def told_to(write: Callable[[Any], None]) -> Hearer:
     """Return what tells a host's stream what happens in a run."""
     here = contextvars.copy_context()  # the writer asks it which node speaks, and our own graphs have other nodes
     return lambda event: here.run(write, plain_event(event))
-
-
-def _forecast(loaded: LoadedTask, outlook: Outlook) -> dict[str, Any]:
-    low, high = outlook.forecast.low, outlook.forecast.high
-    task, splits = loaded.task, outlook.splits
-    return {
-        "rows": {"train": len(splits.train), "dev": len(splits.dev), "test": outlook.forecast.test_rows},
-        "target_calls": [low.rollouts, high.rollouts],
-        "optimizer_calls": [low.optimizer_calls, high.optimizer_calls],
-        "usd": None if low.usd is None or high.usd is None else [low.usd, high.usd],
-        "caps": {cap: limit for cap, limit in asdict(task.budget).items() if limit is not None},
-        "target": {"model": task.target, "is_sent": "the prompt and all rows"},
-        "optimizer": {"model": task.optimizer, "is_sent": f"the prompt and up to {len(splits.train)} train rows"},
-        "simulated": outlook.simulated,
-        "notes": list(outlook.notes),
-    }

@@ -89,6 +89,22 @@ def test_a_model_that_costs_money_runs_under_the_lower_cap(
         served(tmp_path).resume(run)
 
 
+def test_a_paid_model_that_the_home_names_is_capped_as_any_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-none")
+    monkeypatch.setenv("SOCRATUNE_OPTIMIZER", "openai:gpt-5-mini")
+    lay_out(tmp_path)
+    for task, given in ((job(), ROWS), (Path("task.yaml"), None)):
+        with pytest.raises(BadInput, match="--max-usd"):
+            served(tmp_path).start(task, given)
+        background = served(tmp_path, max_usd=0.002)
+        run = background.start(task, given)
+        background.close()
+        loaded = SavedOrder.read(background.home.run(run)).load()
+        assert (loaded.task.optimizer, loaded.task.budget.usd) == ("openai:gpt-5-mini", 0.002)
+
+
 def test_only_simulated_models_and_those_of_this_machine_are_free() -> None:
     free = ["sim:x", "openai:m@http://127.0.0.1:8000/v1", "openai:m@http://localhost/v1", "anthropic:m@http://[::1]"]
     paid = ["openai:m", "openai:m@http://example.com/v1", "openai:m@http://127.0.0.1.example.com/v1", "anthropic:m"]

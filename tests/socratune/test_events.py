@@ -25,7 +25,8 @@ def test_every_event_of_a_run_that_an_embedder_may_want_is_typed(finished: Finis
     with opened(Home(path=finished.home).run(finished.id)) as ledger:
         known = {event.kind: typed(event) for event in ledger.events()}
     untold = {kind for kind, event in known.items() if event is None}
-    assert untold <= {"rows", "moves", "recalled", "dialogue", "race", "told", "settled", "planner_failed"}
+    replayed = {"rows", "moves", "recalled", "dialogue", "race", "told", "settled", "planner_failed", "session"}
+    assert untold <= replayed
     leader, verdict = known["leader"], known["verdict"]
     assert isinstance(leader, LeaderChanged)
     assert leader.reason

@@ -126,10 +126,10 @@ async def test_the_host_is_asked_before_the_first_call_and_may_decline_or_agree(
         config = {"configurable": {"thread_id": thread}}
         asked = (await parent.ainvoke(given(), config))["__interrupt__"][0].value
         assert asked["caps"] == {"rollouts": 200}
-        assert asked["rows"] == {"train": 12, "dev": 18, "test": 30}
-        assert asked["target"]["model"] == "sim:ticket-routing"
-        assert asked["target_calls"][0] > 0
-        assert asked["usd"][0] < asked["usd"][1]
+        assert asked["splits"] == {"train": 12, "dev": 18, "test": 30}
+        assert asked["models"][0].startswith("sim:ticket-routing runs the prompt")
+        assert asked["roles"]["target"]["low"]["calls"] > 0
+        assert asked["total"]["low"]["usd"] < asked["total"]["high"]["usd"]
         (run,) = (tmp_path / "home" / "runs").glob(asked["run"])
         assert not (run / "ledger.db").exists(), "nothing was called"
         ended = await parent.ainvoke(Command(resume=answer), config)
@@ -204,7 +204,7 @@ async def test_what_cannot_be_used_is_bad_input_and_leaves_no_run(tmp_path: Path
     graph = build_graph(home=tmp_path / "home", settings=Settings())
     for task, said in (
         ({**KEYS, "tagret": "sim:ticket-routing"}, r"^task\.yaml:\d+: unknown key 'tagret'"),
-        ({**KEYS, "metric": "python:evil.py:run"}, "not supported"),
+        ({**KEYS, "metric": "python:evil.py:run"}, r"^task\.yaml:\d+: .* none is run from here"),
         ("missing.yaml", "no such file"),
     ):
         with pytest.raises(BadInput, match=said):
