@@ -38,6 +38,11 @@ class RunFolder:
         return self.path.name
 
     @property
+    def home(self) -> Path:
+        """The folder of the home that holds it."""
+        return self.path.parent.parent
+
+    @property
     def begun(self) -> Path:
         """An empty file that is written once; its time is when the run was made."""
         return self.path / "begun"

@@ -14,12 +14,12 @@ from langgraph.config import get_stream_writer
 
 from socratune.api import finished, go_on, place_of
 from socratune.commissions import Commission, PromptForm, lay_down, run_at
+from socratune.given_orders import GivenModels, Models, adapted_models
 from socratune.graphs.engine import Settings
 from socratune.graphs.result import Result
 from socratune.memory.errors import SocratuneError
 from socratune.memory.records import Budget
 from socratune.memory.runs import Home
-from socratune.orders import GivenModels, Models, adapted_models
 from socratune.subgraph import told_to
 from socratune.text import CAVEAT
 from socratune.tools.task_files import DEFAULT_BUDGET, Overrides
@@ -82,7 +82,7 @@ class _Bench:
         run = run_at(config.get("configurable", {}), asked.name, form.model_dump())
         try:
             folder, _ = lay_down(asked, self.home, run=run)
-            result = await go_on(folder, self.home, on_event=_hearer(), models=self.models)
+            result = await go_on(folder, self.home, on_event=_hearer(), models=self.models, hosts=asked.hosts)
         except SocratuneError as error:
             raise ToolException(str(error)) from error
         return _content(result), result

@@ -6,7 +6,7 @@ import asyncio
 import contextvars
 import os
 import tempfile
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterator, Mapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,6 +14,7 @@ from socratune.apart import Apart
 from socratune.configuration import Configuration
 from socratune.consent import Consent
 from socratune.events import Hearer, RunStarted, typed
+from socratune.given_orders import GivenModels, GivenOrder, Models, adapted_models
 from socratune.graphs.engine import Order, Settings, Watch
 from socratune.graphs.engine import optimize as run_engine
 from socratune.graphs.result import Result
@@ -24,18 +25,15 @@ from socratune.memory.runs import Home, RunFolder
 from socratune.options import home_folder
 from socratune.orders import (
     REFUSED,
-    GivenModels,
-    GivenOrder,
-    Models,
     Reading,
     Rows,
     SavedOrder,
-    adapted_models,
     order_of,
     read_task,
     rows_file,
 )
 from socratune.outcome import keep_leading, read_result, write_outcome
+from socratune.tools.config_form import hosts_of
 from socratune.tools.journal import Listener
 from socratune.tools.task_files import LoadedTask, Overrides
 
@@ -56,10 +54,10 @@ async def aoptimize(  # noqa: PLR0913  # each is a choice of its own, and nobody
 
     `result.prompt` is a new prompt only when it is proven to be better, else your own. A task file names its rows; a
     `Task` needs them as `data`, with the answer in the column `expected` or in the only one that is no input. `models`
-    by role, `target` and `optimizer`, stand in for those that the task names; LangChain's chat models will do. A `Task`
-    may have your application for its target, `async def answer(messages, row) -> str | Answer`; the `python:` code that
-    a task names runs once it was allowed. `home` is `SOCRATUNE_HOME` or `.socratune` when None, and what it and the
-    environment say for all tasks holds; rows and a task that no file names are kept in the run's folder there.
+    by role, `target`, `optimizer` and `judge`, stand in for those that the task names; LangChain's chat models will do.
+    A `Task` may have your application for its target, `async def answer(messages, row) -> str | Answer`; the `python:`
+    code that a task names runs once it was allowed. `home` is `SOCRATUNE_HOME` or `.socratune` when None, and what it
+    and the environment say for all tasks holds; rows and a task that no file names are kept in the run's folder there.
     `on_event` hears a `RunStarted` with the run's id first of all.
 
     Raises `BadInput` before anything is called, and `Paused` when a run stops early. Cancelled, it sends nothing more
@@ -113,16 +111,19 @@ async def aresume(
     on_event: Hearer | None = None,
     models: GivenModels | None = None,
     allow_code: bool = False,
+    hosts: Mapping[str, str] | None = None,
 ) -> Result:
     """Go on with a run that was cancelled, paused or killed; of one that has ended, return the result again.
 
     What was paid for is not paid again. A run that was made with `models` of your own, or with your function as its
-    target, needs them again: `models={"target": answer}`. Raises `BadInput` when its task, rows or code have changed,
-    and what `aoptimize` raises.
+    target, needs them again: `models={"target": answer}`; hosts that your `Settings` let have a key are named again as
+    `hosts`, beside those of the home. Raises `BadInput` when its task, rows or code have changed, and what `aoptimize`
+    raises.
     """
     place = place_of(home)
     consent = _consent(place, allow_code=allow_code)
-    return await go_on(place.run(run), place, consent, models=adapted_models(models), on_event=on_event)
+    own = adapted_models(models)
+    return await go_on(place.run(run), place, consent, models=own, hosts=hosts, on_event=on_event)
 
 
 async def go_on(
@@ -131,18 +132,20 @@ async def go_on(
     consent: Consent = REFUSED,
     *,
     models: Models | None = None,
+    hosts: Mapping[str, str] | None = None,
     on_event: Hearer | None = None,
 ) -> Result:
     """Do what `aresume` does in a folder that is known; code is refused unless the door says otherwise."""
     if folder.result.exists():
         return read_result(folder)
     if (given := GivenOrder.read(folder)) is not None:
-        order = given.order(folder.id, models or {}, consent)
+        vouched = {**hosts_of(home.path), **(hosts or {})}
+        order = given.order(folder.id, models or {}, consent=consent, hosts=vouched)
         return await see_through(order, folder, home, on_event=on_event)
     if models:
         cure = "leave models= out"
         raise BadInput(f"run {folder.id} was made with the models that its task names", cure=cure)
-    saved = SavedOrder.read(folder)
+    saved = SavedOrder.read(folder, hosts=hosts or {})
     if saved.kind != "optimize":
         raise BadInput(f"{folder.id} scores a prompt and improves none", cure=f"`socratune resume {folder.id}` goes on")
     loaded = saved.load(consent)
@@ -184,9 +187,12 @@ def resume(
     on_event: Hearer | None = None,
     models: GivenModels | None = None,
     allow_code: bool = False,
+    hosts: Mapping[str, str] | None = None,
 ) -> Result:
     """Do what `aresume` does, and wait for it, as `optimize` does."""
-    return finished(aresume(run, home=home, on_event=on_event, models=models, allow_code=allow_code))
+    return finished(
+        aresume(run, home=home, on_event=on_event, models=models, allow_code=allow_code, hosts=hosts),
+    )
 
 
 def finished(work: Coroutine[None, None, T]) -> T:

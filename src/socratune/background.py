@@ -21,6 +21,7 @@ from socratune.before import outlook_of
 from socratune.commissions import Commission, lay_down
 from socratune.configuration import Configuration
 from socratune.events import typed
+from socratune.given_orders import refuse_given
 from socratune.graphs.engine import Order
 from socratune.graphs.result import Result
 from socratune.listing import unfinished
@@ -28,7 +29,7 @@ from socratune.memory.errors import BadInput, Paused
 from socratune.memory.ledger import Spent
 from socratune.memory.records import Budget, Task
 from socratune.memory.runs import Home, RunFolder
-from socratune.orders import Reading, Rows, SavedOrder, read_task, refuse_given
+from socratune.orders import Reading, Rows, SavedOrder, read_task
 from socratune.outcome import read_result
 from socratune.progress import Progress
 from socratune.standing import opened, standing
@@ -197,7 +198,7 @@ class Background:
         """Return the caps that a task may have here. Raises `BadInput` when it may not be run at all."""
         if names_code({key: value for key, value in loaded.source.document.written.items() if key not in TEXTS}):
             raise BadInput("python: is not run for other programs", place=loaded.task.name, cure="start it by hand")
-        self._check_worlds((loaded.task.target, loaded.task.optimizer))
+        self._check_worlds(loaded.task.models.values())
         return self._capped(loaded.task)
 
     def _check_worlds(self, models: Iterable[str]) -> None:
@@ -207,7 +208,7 @@ class Background:
                 self._inside(Path(world))
 
     def _capped(self, task: Task) -> Budget:
-        paid = [spec for spec in (task.target, task.optimizer) if not is_free(spec)]
+        paid = [spec for spec in task.models.values() if not is_free(spec)]
         if not paid:
             return task.budget
         if self._max_usd is None:

@@ -15,11 +15,13 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from socratune.configuration import Configuration
+from socratune.given_orders import GivenOrder, Models
 from socratune.graphs.engine import Order, Settings
 from socratune.memory.errors import BadInput
 from socratune.memory.records import digest
 from socratune.memory.runs import Home, RunFolder, stem_of
-from socratune.orders import GivenOrder, Models, Rows, SavedOrder, rows_file
+from socratune.orders import Rows, SavedOrder, rows_file
+from socratune.tools.model_spec import NO_HOSTS
 from socratune.tools.task_files import AS_WRITTEN, LoadedTask, Overrides
 from socratune.tools.yaml_edits import dump
 
@@ -78,6 +80,11 @@ class Commission:
     """The caller's own, by role."""
 
     @property
+    def hosts(self) -> Mapping[str, str]:
+        """Those that the caller lets have a key, beside the home's."""
+        return self.settings.hosts if self.settings else NO_HOSTS
+
+    @property
     def name(self) -> str:
         """What the run is named after."""
         if isinstance(self.task, Mapping):
@@ -93,7 +100,7 @@ def lay_down(asked: Commission, home: Home, *, run: str | None = None) -> tuple[
     """
     folder = home.new_run(asked.name) if run is None else home.run_named(run)
     if folder.ledger.exists():
-        return folder, SavedOrder.read(folder).load(models=asked.models)
+        return folder, SavedOrder.read(folder, hosts=asked.hosts).load(models=asked.models)
     try:
         saved = _written(asked, folder, Configuration.read(home))
         loaded = saved.load(models=asked.models)

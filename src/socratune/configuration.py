@@ -17,12 +17,11 @@ from socratune.memory.errors import BadInput
 from socratune.memory.records import Budget
 from socratune.memory.runs import Home
 from socratune.orders import resolve_model
-from socratune.tools.config_form import ConfigForm, read_config
+from socratune.tools.config_form import FILE, ConfigForm, read_config
 from socratune.tools.model_spec import ModelSpec
 from socratune.tools.task_files import AS_WRITTEN, Overrides, parse_budget
 from socratune.tools.task_form import checked_form
 
-FILE = "config.yaml"
 PREFIX = "SOCRATUNE_"
 MODELS = ("target", "optimizer", "judge")
 FROM_ENVIRONMENT = (*MODELS, "recipe", "budget", "concurrency")
@@ -33,7 +32,6 @@ class Configuration:
     """The defaults of a home, and who said each."""
 
     defaults: Overrides = AS_WRITTEN
-    judge: str | None = None
     concurrency: int | None = None
     hosts: Mapping[str, str] = field(default_factory=dict)
     """The variable with the key, by the address that it may go to."""
@@ -68,10 +66,10 @@ class Configuration:
             defaults=Overrides(
                 target=said.get("target"),
                 optimizer=said.get("optimizer"),
+                judge=said.get("judge"),
                 recipe=said.get("recipe"),
                 budget=said.get("budget"),
             ),
-            judge=said.get("judge"),
             concurrency=said.get("concurrency"),
             hosts=said.get("hosts") or {},
             places={key: place for key, place in places.items() if said.get(key) is not None},

@@ -58,7 +58,7 @@ def _entry(folder: RunFolder) -> Entry:
     record = _record(folder)
     sides = [record.get(side) or {} for side in ("seed", "best")]
     try:
-        task = str(SavedOrder.read(folder).file)
+        task = str(SavedOrder.kept(folder).file)
     except BadInput:
         task = ""
     return Entry(

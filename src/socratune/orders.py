@@ -7,34 +7,30 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, cast
+from typing import Literal
 
 from pydantic import TypeAdapter, ValidationError
 
 from socratune.consent import Consent
+from socratune.given_orders import Models, refuse_given
 from socratune.graphs.engine import Order, Settings
 from socratune.graphs.recipes import recipe_named, refuse_method
 from socratune.memory.errors import BadInput
 from socratune.memory.ledger import Ledger
-from socratune.memory.records import PLAIN, Example, Role, Task
+from socratune.memory.records import JUDGED, PLAIN, Example, Task
 from socratune.memory.runs import RunFolder
-from socratune.memory.usercode import Answerer
+from socratune.tools.config_form import hosts_of
 from socratune.tools.datasets import Row, columns_of, examples, read_rows, well_formed
-from socratune.tools.metrics import check_rows, metric_named
-from socratune.tools.model_spec import is_application, is_code
-from socratune.tools.models import LanguageModel, check_role, world_name
-from socratune.tools.providers.langchain import adapted
+from socratune.tools.folders import root_of
+from socratune.tools.metrics import check_metric, check_rows, judge_calls
+from socratune.tools.model_spec import NO_HOSTS, is_application, is_code
+from socratune.tools.models import check_role, own_models, world_name
 from socratune.tools.providers.prices import price_note
-from socratune.tools.task_files import AS_WRITTEN, LoadedTask, Overrides, load_task, root_of
+from socratune.tools.task_files import AS_WRITTEN, LoadedTask, Overrides, load_task
+from socratune.tools.task_rows import examples_in, read_files
 from socratune.tools.usercode.application import Application
 
-if TYPE_CHECKING:
-    from langchain_core.language_models import BaseChatModel
-
 Rows = Sequence[Mapping[str, str]]
-Models = Mapping[Role, LanguageModel]
-GivenModels = Mapping[Role, "LanguageModel | BaseChatModel | Answerer"]
-"""A program's own models; a function is the application that it is."""
 EXPECTED = "expected"
 """The column with the answer, when a task comes without a file that names another."""
 REFUSED = Consent()
@@ -71,7 +67,7 @@ class SavedOrder:
     defaults: Overrides = AS_WRITTEN
     """What the home and the environment said when it began: a later change of theirs changes no run."""
     settings: Settings = field(default_factory=Settings)
-    kind: Literal["optimize", "eval"] = "optimize"
+    kind: Literal["optimize", "eval", "calibrate"] = "optimize"
     line: int | None = None
     """Of a file with one task a line, which line, counted from 1."""
     against: Path | None = None
@@ -94,15 +90,29 @@ class SavedOrder:
         return read_task(self.file, self.overrides, reading)
 
     def save(self, folder: RunFolder) -> None:
-        """Keep it beside the run."""
-        _file(folder).write_bytes(_SAVED.dump_json(self, indent=2))
+        """Keep it beside the run, without hosts."""
+        _file(folder).write_bytes(_SAVED.dump_json(self.at_hosts(NO_HOSTS), indent=2))
+
+    def at_hosts(self, hosts: Mapping[str, str]) -> SavedOrder:
+        """Return it with these hosts, and no others, that may have a key."""
+        return replace(self, settings=replace(self.settings, hosts=hosts))
 
     @classmethod
-    def read(cls, folder: RunFolder) -> SavedOrder:
-        """Return what a run was asked to do. Raises `BadInput` when that is not known."""
+    def read(cls, folder: RunFolder, *, hosts: Mapping[str, str] = NO_HOSTS) -> SavedOrder:
+        """Return what a run was asked to do. Raises `BadInput` when that is not known.
+
+        Where keys may go is not taken from beside the run, where others may have written, but from the home's
+        configuration and from `hosts`, which a program vouches for.
+        """
+        kept = cls.kept(folder)
+        return kept.at_hosts({**hosts_of(folder.home), **hosts})
+
+    @classmethod
+    def kept(cls, folder: RunFolder) -> SavedOrder:
+        """Return it for whoever only looks: without a host. Raises `BadInput` as `read` does."""
         file = _file(folder)
         try:
-            return _SAVED.validate_json(file.read_bytes())
+            return _SAVED.validate_json(file.read_bytes()).at_hosts(NO_HOSTS)
         except (OSError, ValidationError) as error:
             refuse_given(folder)
             cure = "start a new one with `socratune optimize`"
@@ -116,67 +126,6 @@ def _file(folder: RunFolder) -> Path:
     return folder.path / "order.json"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GivenOrder:
-    """A run's order whose task or rows came as values, with the rows: no file could be read again."""
-
-    task: Task
-    examples: tuple[Example, ...]
-    settings: Settings
-    own_models: Mapping[Role, str]
-    """Names of the caller's own models, which cannot be kept; a function of the program is one."""
-
-    @classmethod
-    def keep(cls, order: Order, folder: RunFolder) -> Order:
-        """Keep it beside the run, and return it as it will be read again, so that a resumed run is the same one."""
-        own = {role: model.name for role, model in (order.models or {}).items()}
-        given = cls(task=order.task, examples=order.examples, settings=order.settings, own_models=own)
-        text = _GIVEN.dump_json(given)
-        _given_file(folder).write_bytes(text)
-        again = _GIVEN.validate_json(text)
-        return replace(order, task=again.task, examples=again.examples, settings=again.settings)
-
-    @classmethod
-    def read(cls, folder: RunFolder) -> GivenOrder | None:
-        """Return it; None when the run came from files alone."""
-        file = _given_file(folder)
-        return _GIVEN.validate_json(file.read_bytes()) if file.exists() else None
-
-    def again(self, run: str) -> str:
-        """Return what goes on with the run of this id, in Python."""
-        if not self.own_models:
-            return f"socratune.resume({run!r})"
-        own = ", ".join(f"{role!r}: ..." for role in self.own_models)
-        return f"socratune.resume({run!r}, models={{{own}}}) with the same models"
-
-    def order(self, run: str, models: Models, consent: Consent) -> Order:
-        """Return what the run of this id goes on with. Raises `BadInput` without the models that it was made with.
-
-        Whether code may run is asked again: what lies beside a run is no consent.
-        """
-        if not models.keys() >= self.own_models.keys():
-            raise BadInput(f"run {run} was made with models of your own", cure=self.again(run))
-        for role, name in self.own_models.items():
-            if models[role].name != name:
-                raise BadInput(f"the run's {role} is {name}, not {models[role].name}", cure="pass the same")
-        root = Path(self.task.code[0].folder) if self.task.code else Path.cwd()
-        task = replace(self.task, code=consent.given(self.task, root, at=lambda key: key))
-        return Order(task=task, examples=self.examples, settings=self.settings, models=models)
-
-
-_GIVEN = TypeAdapter(GivenOrder)
-
-
-def refuse_given(folder: RunFolder) -> None:
-    """Raise `BadInput` for a run that Python alone can go on with."""
-    if (given := GivenOrder.read(folder)) is not None:
-        raise BadInput(f"run {folder.id} was started from Python", cure=f"go on with {given.again(folder.id)}")
-
-
-def _given_file(folder: RunFolder) -> Path:
-    return folder.path / "given.json"
-
-
 def read_task(file: Path, overrides: Overrides = AS_WRITTEN, reading: Reading = PLAINLY) -> LoadedTask:
     """Read a task file, with the models it names found and known, unless the reading brings its own."""
     loaded = load_task(file, overrides=overrides, defaults=reading.defaults, line=reading.line)
@@ -187,7 +136,7 @@ def read_task(file: Path, overrides: Overrides = AS_WRITTEN, reading: Reading = 
 
 
 def _price_notes(task: Task, reading: Reading) -> Iterator[str]:
-    for role in task.models.keys() - reading.models.keys():
+    for role in task.models.keys() - own_models(task, reading.models).keys():
         if not is_application(task.models[role]):
             note = price_note(task.models[role], task.options.get(role, PLAIN), reading.hosts)
             yield from [note] if note else []
@@ -196,13 +145,18 @@ def _price_notes(task: Task, reading: Reading) -> Iterator[str]:
 def _checked(task: Task, folder: Path, reading: Reading) -> Task:
     recipe_named(task.recipe)
     if not is_code(task.metric):
-        metric_named(task.metric, task.metric_options)
+        check_metric(task.metric, task.metric_options)
     longest = task.options.get("target", PLAIN).max_tokens
     if longest not in (None, task.max_output_tokens):
         problem = f"max_tokens of the target is {longest}, max_output_tokens {task.max_output_tokens}"
         raise BadInput(problem, place=task.name, cure="give max_output_tokens alone")
-    found = replace(task, target=resolve_model(task.target, folder), optimizer=resolve_model(task.optimizer, folder))
-    for role in found.models.keys() - reading.models.keys():
+    found = replace(
+        task,
+        target=resolve_model(task.target, folder),
+        optimizer=resolve_model(task.optimizer, folder),
+        judge=task.judge and resolve_model(task.judge, folder),
+    )
+    for role in found.models.keys() - own_models(found, reading.models).keys():
         check_role(found, role, hosts=reading.hosts, keyless=reading.keyless)
     return found
 
@@ -238,9 +192,11 @@ def order_of(
     rows = read_rows(data) if isinstance(data, Path) else _rows(data)
     if not rows:
         raise BadInput("there are no rows", place=place, cure="give at least one")
-    expected = _expected(columns_of(rows), task.variables, place)
+    expected = _expected(columns_of(rows), task, place)
     found = examples(rows, inputs=task.variables, expected=expected, whole=is_code(task.metric))
     check_rows(task.metric, found)
+    if task.judge is None and judge_calls(task.metric, found):
+        task = replace(task, judge=task.optimizer)
     task = replace(task, code=consent.given(task, Path.cwd(), at=lambda key: key))
     checked = _checked(task, Path.cwd(), Reading(models=own, hosts=settings.hosts))
     return Order(task=checked, examples=found, settings=settings, models=own)
@@ -252,17 +208,6 @@ def _named(task: Task, models: Models) -> tuple[Task, Models]:
         return task, models
     application = Application.here(task.target)
     return replace(task, target=application.name), {"target": application, **models}
-
-
-def adapted_models(models: GivenModels | None) -> Models | None:
-    """Return models that a program gave as ours: a LangChain chat model, too, is one. Raises `BadInput`."""
-    return None if models is None else {role: _adapted(model) for role, model in models.items()}
-
-
-def _adapted(model: LanguageModel | BaseChatModel | Answerer) -> LanguageModel:
-    if callable(model) and not isinstance(model, LanguageModel) and not hasattr(model, "ainvoke"):
-        return Application.here(model)
-    return adapted(cast("LanguageModel | BaseChatModel", model))
 
 
 def rows_file(data: Rows, folder: Path) -> Path:
@@ -282,9 +227,11 @@ def _rows(data: Rows) -> tuple[Row, ...]:
     )
 
 
-def _expected(columns: Sequence[str], variables: Sequence[str], place: str) -> str:
-    """Return the column with the answer: `expected`, or the only one that is not an input."""
-    left = [name for name in columns if name not in variables]
+def _expected(columns: Sequence[str], task: Task, place: str) -> str | None:
+    """Return the column with the answer: `expected`, or the only one that is not an input; a judge may do without."""
+    left = [name for name in columns if name not in task.variables]
+    if task.metric in JUDGED:
+        return EXPECTED if EXPECTED in left else None
     if EXPECTED in left or len(left) == 1:
         return EXPECTED if EXPECTED in left else left[0]
     raise BadInput(f"no column {EXPECTED!r}", place=place, cure=f"name the column with the answer {EXPECTED!r}")
@@ -292,7 +239,9 @@ def _expected(columns: Sequence[str], variables: Sequence[str], place: str) -> s
 
 def examples_of(path: Path, loaded: LoadedTask) -> tuple[Example, ...]:
     """Return the rows of another file as examples of a task."""
-    task, expected = loaded.task, loaded.source.document.form.expected
-    found = examples(read_rows(path), inputs=task.variables, expected=expected, whole=is_code(task.metric))
-    check_rows(loaded.task.metric, found)
+    document = loaded.source.document
+    found, _ = examples_in(read_files(document, {None: path}), loaded.task, document.expected)
+    if loaded.task.judge is None and judge_calls(loaded.task.metric, found):
+        cure = "take the assertions that need one out, or start a new run"
+        raise BadInput("the rows need a judge, which the task has not", place=str(path), cure=cure)
     return found

@@ -24,9 +24,10 @@ from socratune.api import go_on, place_of
 from socratune.before import as_record, outlook_of
 from socratune.commissions import Commission, lay_down, run_at
 from socratune.events import Hearer, plain_event
+from socratune.given_orders import GivenModels, Models, adapted_models
 from socratune.graphs.engine import Settings
 from socratune.memory.runs import Home
-from socratune.orders import GivenModels, Models, SavedOrder, adapted_models
+from socratune.orders import SavedOrder
 
 
 class Asked(TypedDict, total=False):
@@ -101,7 +102,8 @@ class _Nodes:
         """Lay the run down and look ahead; nothing is called."""
         asked = Commission(task=state["task"], rows=state.get("rows"), settings=self.settings, models=self.models)
         folder, loaded = lay_down(asked, self.home, run=run_at(config.get("configurable", {}), asked.name))
-        outlook = outlook_of(loaded, self.home, hosts=SavedOrder.read(folder).settings.hosts, models=self.models)
+        hosts = SavedOrder.read(folder, hosts=asked.hosts).settings.hosts
+        outlook = outlook_of(loaded, self.home, hosts=hosts, models=self.models)
         return {"run": folder.id, "prompt": loaded.task.prompt.as_dict(), "forecast": as_record(outlook)}
 
     def confirm(self, state: _State) -> Command[Literal["improve", "__end__"]]:
@@ -117,7 +119,8 @@ class _Nodes:
         """Carry out the run, or go on with it, and tell the host what happens."""
         hear = told_to(runtime.stream_writer)
         folder = self.home.run(state["run"])
-        result = await go_on(folder, self.home, on_event=hear, models=self.models)
+        hosts = self.settings.hosts if self.settings else None
+        result = await go_on(folder, self.home, on_event=hear, models=self.models, hosts=hosts)
         return Answered(
             run=result.run,
             status=result.status,

@@ -24,7 +24,8 @@ from socratune import (
     optimize,
 )
 from socratune.events import RunEvent
-from socratune.orders import Models, resolve_model
+from socratune.given_orders import Models
+from socratune.orders import resolve_model
 from socratune.tools.models import Request, ScriptedModel
 
 from .conftest import lay_out, tickets

@@ -33,8 +33,9 @@ from socratune import (
 )
 from socratune.background import Background
 from socratune.consent import Consent
+from socratune.given_orders import Models
 from socratune.memory.runs import Home
-from socratune.orders import Models, Reading, read_task
+from socratune.orders import Reading, read_task
 from socratune.standing import opened
 from socratune.tools.metrics import exact
 from socratune.tools.models import Request, ScriptedModel

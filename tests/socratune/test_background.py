@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,12 @@ from socratune.background import Background, is_free, names_code
 from socratune.mcp_server import PromptJob
 from socratune.memory.runs import Home
 from socratune.orders import SavedOrder
+from socratune.tools.simulator.world import BUILTIN
 
 from .conftest import TASK, lay_out
 from .test_agent_tool import ASKED, ROWS
 
+JUDGED = TASK.replace("metric: exact", "metric: {rubric: Names the right queue}")
 PAID = TASK.replace("sim:ticket-routing", "openai:gpt-5-mini")
 
 
@@ -37,6 +40,8 @@ REFUSED: Mapping[str, tuple[Path | dict[str, Any], str]] = {
     "a paid model": (Path("paid.yaml"), "--max-usd"),
     "a paid optimizer": (Path("optimizer.yaml"), "--max-usd"),
     "a paid model for a prompt": (job(target="openai:gpt-5-mini"), "--max-usd"),
+    "a paid judge": (Path("judge.yaml"), "openai:gpt-5-mini may cost money"),
+    "a judge's world elsewhere": (Path("world.yaml"), "outside"),
     "a world elsewhere": (job(target="sim:../world.yaml"), "outside"),
     "a prompt elsewhere": (job(prompt="file://../../../task.yaml"), "leads out"),
 }
@@ -55,6 +60,9 @@ def test_what_may_not_be_started_is_bad_input_and_leaves_no_run(
     (folder / "code.yaml").write_text(TASK.replace("metric: exact", "metric: python:evil.py:run"))
     (folder / "paid.yaml").write_text(PAID)
     (folder / "optimizer.yaml").write_text(f"{TASK}optimizer: openai:gpt-5-mini\n")
+    for file, judge in (("judge.yaml", "openai:gpt-5-mini"), ("world.yaml", "sim:../world.yaml:strong")):
+        (folder / file).write_text(f"{JUDGED}judge: {judge}\n")
+    shutil.copy(BUILTIN / "ticket-routing.yaml", tmp_path / "world.yaml")
     task, said = REFUSED[name]
     rows = None if isinstance(task, Path) else ROWS
     background = served(folder)

@@ -23,7 +23,8 @@ from socratune import (
     aoptimize,
     aresume,
 )
-from socratune.orders import Models, order_of
+from socratune.given_orders import Models
+from socratune.orders import order_of
 from socratune.tools.models import LanguageModel, Price, Reply, Request, connect
 
 from .conftest import Command, lay_out

@@ -21,9 +21,9 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.types import Command
 
 from socratune import BadInput, Settings, build_graph
+from socratune.given_orders import Models
 from socratune.memory.runs import RunFolder
 from socratune.memory.tables import calls
-from socratune.orders import Models
 from socratune.standing import opened
 from socratune.subgraph import make_graph
 
