@@ -32,7 +32,7 @@ from socratune.tools.guard import Guard, longest_prompt
 from socratune.tools.journal import Journal, Listener
 from socratune.tools.logs import run_log
 from socratune.tools.metrics import judgements_each
-from socratune.tools.models import LanguageModel, connect_role
+from socratune.tools.models import LanguageModel, connect_role, own_models
 from socratune.tools.purse import Purse
 from socratune.tools.splits import Splits, data_notes, ordered, split
 from socratune.tools.task_notes import own_cost
@@ -148,6 +148,7 @@ async def _drained(caller: Caller) -> AsyncIterator[None]:
     try:
         yield
     finally:
+        caller.purse.stop()
         await caller.drain()
 
 
@@ -212,9 +213,7 @@ def _rows(order: Order, settings: Mapping[str, Any], name: str) -> tuple[Example
 
 def _caller(order: Order, ledger: Ledger, folder: RunFolder, settings: Mapping[str, Any]) -> Caller:
     task = order.task
-    given = dict(order.models or {})
-    if task.judge is not None and "judge" not in given and "optimizer" in given:
-        given["judge"] = given["optimizer"]
+    given = own_models(task, order.models or {})
     models = {role: given[role] if role in given else _connected(order, role) for role in task.models}
     purse = Purse(
         task.budget,

@@ -38,6 +38,11 @@ class RunFolder:
         return self.path.name
 
     @property
+    def home(self) -> Path:
+        """The folder of the home that holds it."""
+        return self.path.parent.parent
+
+    @property
     def begun(self) -> Path:
         """An empty file that is written once; its time is when the run was made."""
         return self.path / "begun"
@@ -131,11 +136,15 @@ class Home:
 
     def new_run(self, name: str) -> RunFolder:
         """Make the folder of a new run, named after the task and the time."""
+        return self.run_named(f"{stem_of(name)}-{time.strftime('%m%d-%H%M%S')}-{secrets.token_hex(2)}")
+
+    def run_named(self, run_id: str) -> RunFolder:
+        """Return the folder of the run with this id, made when there is none."""
         self.prepare()
-        stem = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:32] or "run"
-        run = RunFolder(path=self.path / "runs" / f"{stem}-{time.strftime('%m%d-%H%M%S')}-{secrets.token_hex(2)}")
-        run.path.mkdir(mode=0o700)
-        run.begun.touch()
+        run = RunFolder(path=self.path / "runs" / run_id)
+        run.path.mkdir(mode=0o700, exist_ok=True)
+        if not run.begun.exists():
+            run.begun.touch()
         return run
 
     def runs(self) -> list[RunFolder]:
@@ -177,6 +186,11 @@ class Home:
     def forget_run(self, run: RunFolder) -> None:
         """Delete a run's folder."""
         shutil.rmtree(run.path)
+
+
+def stem_of(name: str) -> str:
+    """Return the beginning of a run's id for a task of this name."""
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:32] or "run"
 
 
 def _holder(note: Path) -> str:

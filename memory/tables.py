@@ -7,6 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.schema import CreateIndex, CreateTable
 
 metadata = sa.MetaData()
 runs = sa.Table(
@@ -79,7 +80,12 @@ def connect(where: Path | str, tables: sa.MetaData) -> sa.Engine:
     engine = sa.create_engine(f"sqlite:///{where}" if isinstance(where, Path) else where)
     if engine.dialect.name == "sqlite":
         sa.event.listen(engine, "connect", _durable)
-    tables.create_all(engine)
+    with engine.begin() as connection:
+        for table in tables.sorted_tables:
+            # The statement itself asks whether there is one: two who open a new file together both succeed.
+            connection.execute(CreateTable(table, if_not_exists=True))
+            for index in table.indexes:
+                connection.execute(CreateIndex(index, if_not_exists=True))
     _add_columns(engine, tables)
     return engine
 
@@ -110,6 +116,6 @@ def insert_once(engine: sa.Engine, table: sa.Table) -> sqlite.Insert | postgresq
 
 def _durable(connection: Any, _record: object) -> None:
     cursor = connection.cursor()
-    for setting in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=5000"):
+    for setting in ("busy_timeout=5000", "journal_mode=WAL", "synchronous=FULL"):
         cursor.execute(f"PRAGMA {setting}")
     cursor.close()

@@ -32,6 +32,8 @@ LONGEST_WAIT = 120.0
 """Seconds; a provider that asks for a longer pause is waited for this long."""
 SLOWEST_CALL = 300.0
 """Seconds from sending to the last word."""
+PATIENCE = 60.0
+"""Seconds for which a run that ends early waits for the calls in flight."""
 PROBE, PROBE_TOKENS = "Answer with the word ok.", 16
 STRAIGHT_FAILURES = 20
 """So many calls without an answer in between pause the run: the trouble is not one row's."""
@@ -121,9 +123,23 @@ class Caller:
         """Close this with the models, when all is drained."""
         self._others.append(other)
 
-    async def drain(self) -> None:
-        """Wait for the calls in flight: what was sent is paid for and must be kept. Then let go of connections."""
-        await asyncio.gather(*self._flying.values(), return_exceptions=True)
+    async def drain(self, patience: float = PATIENCE) -> None:
+        """Wait for the calls in flight: what was sent is paid for and must be kept. Then let go of connections.
+
+        What is not answered within `patience` seconds is given up: it counts as sent, and perhaps billed. So is
+        everything when whoever waits is cancelled.
+        """
+        flying = tuple(self._flying.values())
+        try:
+            if flying:
+                await asyncio.wait(flying, timeout=patience)
+        finally:
+            for late in flying:
+                late.cancel()
+            await asyncio.gather(*flying, return_exceptions=True)
+            await self._let_go()
+
+    async def _let_go(self) -> None:
         for each in (*self._models.values(), *self._others):
             if isinstance(each, Closable):
                 await each.aclose()

@@ -18,6 +18,7 @@ from socratune.memory.errors import BadInput
 from socratune.tools.model_spec import checked_url
 from socratune.tools.task_form import BudgetField, checked_form, parse_mapping, read_text
 
+FILE = "config.yaml"
 PROVIDERS_KEYS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY")
 """Keys of providers; they go to their own hosts alone."""
 
@@ -85,3 +86,8 @@ def read_config(path: Path) -> Config:
         problem = "hosts: says where keys go, so the file has to be yours alone"
         raise BadInput(problem, place=config.at("hosts"), cure=f"look at it, then `chmod 600 {path}`")
     return config
+
+
+def hosts_of(home: Path) -> Mapping[str, str]:
+    """Return the variable with the key of each host that a home's configuration lets have one."""
+    return read_config(home / FILE).form.hosts

@@ -188,6 +188,14 @@ def check_role(task: Task, role: Role, *, hosts: Mapping[str, str] = NO_HOSTS, k
     check_model(task.models[role], options=task.options.get(role, PLAIN), hosts=hosts, keyless=keyless)
 
 
+def own_models(task: Task, models: Mapping[Role, LanguageModel]) -> dict[Role, LanguageModel]:
+    """Return the caller's own models by role; the optimizer's judges, too, where the task names one for both."""
+    own = dict(models)
+    if task.judge is not None and task.judge == task.optimizer and "optimizer" in own:
+        own.setdefault("judge", own["optimizer"])
+    return own
+
+
 def price_for(task: Task, role: Role, *, hosts: Mapping[str, str] = NO_HOSTS) -> Price | None:
     """Return the price of a role's model, for which no key is needed; None when nobody knows it."""
     options = task.options.get(role, PLAIN)

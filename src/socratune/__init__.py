@@ -10,40 +10,100 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from socratune.api import aoptimize, optimize
+    from socratune.agent_tool import as_tool
+    from socratune.api import aoptimize, aresume, optimize, resume
+    from socratune.events import (
+        BaselineTried,
+        BudgetReached,
+        EditJudged,
+        EditProposed,
+        FinalistChosen,
+        FinalTestDone,
+        FinalTestStarted,
+        LeaderChanged,
+        PreflightDone,
+        QuestionAsked,
+        RoundPlanned,
+        RunEnded,
+        RunEvent,
+        RunPaused,
+        RunStarted,
+        plain_event,
+    )
     from socratune.graphs.engine import Settings
     from socratune.graphs.result import Result
     from socratune.memory.errors import BadInput, Interrupted, Paused, RunOwned
     from socratune.memory.records import Budget, Example, ModelOptions, Prompt, Task
     from socratune.memory.usercode import Answer
+    from socratune.subgraph import build_graph
 
     __version__: str
 
 __all__ = [
     "Answer",
     "BadInput",
+    "BaselineTried",
     "Budget",
+    "BudgetReached",
+    "EditJudged",
+    "EditProposed",
     "Example",
+    "FinalTestDone",
+    "FinalTestStarted",
+    "FinalistChosen",
     "Interrupted",
+    "LeaderChanged",
     "ModelOptions",
     "Paused",
+    "PreflightDone",
     "Prompt",
+    "QuestionAsked",
     "Result",
+    "RoundPlanned",
+    "RunEnded",
+    "RunEvent",
     "RunOwned",
+    "RunPaused",
+    "RunStarted",
     "Settings",
     "Task",
     "__version__",
     "aoptimize",
+    "aresume",
+    "as_tool",
+    "build_graph",
     "optimize",
+    "plain_event",
+    "resume",
 ]
 
 _PLACES = {
-    "api": ("aoptimize", "optimize"),
+    "agent_tool": ("as_tool",),
+    "api": ("aoptimize", "aresume", "optimize", "resume"),
+    "events": (
+        "BaselineTried",
+        "BudgetReached",
+        "EditJudged",
+        "EditProposed",
+        "FinalTestDone",
+        "FinalTestStarted",
+        "FinalistChosen",
+        "LeaderChanged",
+        "PreflightDone",
+        "QuestionAsked",
+        "RoundPlanned",
+        "RunEnded",
+        "RunEvent",
+        "RunPaused",
+        "RunStarted",
+        "plain_event",
+    ),
     "graphs.engine": ("Settings",),
     "graphs.result": ("Result",),
     "memory.errors": ("BadInput", "Interrupted", "Paused", "RunOwned"),
     "memory.records": ("Budget", "Example", "ModelOptions", "Prompt", "Task"),
     "memory.usercode": ("Answer",),
+    "subgraph": ("build_graph",),
 }
 _PLACE_OF = {name: f"socratune.{place}" for place, names in _PLACES.items() for name in names}
 

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from socratune.batches import Ended
 from socratune.before import Outlook
+from socratune.events import typed
 from socratune.graphs.result import Result
 from socratune.listing import STATUSES, WIDE
 from socratune.memory.ledger import Event
@@ -61,7 +62,7 @@ class BatchScreen:
 
     def hear(self, run: str, event: Event) -> None:
         """Take in one event of a run."""
-        self._stories[run].hear(event)
+        self._stories[run].hear(typed(event))
         stage = one_line(self._stories[run].stage, most=50)
         self._shown.update(self._bars[run], completed=used(self._purses[run]), stage=stage)
 

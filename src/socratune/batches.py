@@ -201,7 +201,7 @@ def place_of(saved: SavedOrder) -> str:
 
 def _task_of(folder: RunFolder) -> str:
     try:
-        return place_of(SavedOrder.read(folder))
+        return place_of(SavedOrder.kept(folder))
     except BadInput:
         return folder.id
 

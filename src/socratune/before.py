@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from socratune.agreement import Sending
+from socratune.given_orders import Models
 from socratune.memory.errors import BadInput
 from socratune.memory.lessons import Lessons
 from socratune.memory.records import Budget, Example, Role, Task
@@ -22,7 +23,7 @@ from socratune.tools.bill import unpriced
 from socratune.tools.forecast import Forecast, Range, forecast, scoring
 from socratune.tools.metrics import judgements_each
 from socratune.tools.model_spec import NO_HOSTS, is_application
-from socratune.tools.models import check_role, price_for
+from socratune.tools.models import LanguageModel, ReadsRow, check_role, own_models, price_for
 from socratune.tools.price import Price
 from socratune.tools.splits import Splits, cap_for, data_notes, split
 from socratune.tools.statistics import detectable, rows_for
@@ -80,26 +81,36 @@ def scoring_sendings(task: Task, *, role: str, texts: str) -> tuple[Sending, ...
     return (Sending(model=task.target, role=role, texts=texts), *judging)
 
 
-def outlook_of(loaded: LoadedTask, home: Home, *, hosts: Mapping[str, str] = NO_HOSTS) -> Outlook:
-    """Look ahead, without a call and without a key. Raises `BadInput` when the rows cannot be divided."""
-    task = loaded.task
+def outlook_of(
+    loaded: LoadedTask, home: Home, *, hosts: Mapping[str, str] = NO_HOSTS, models: Models | None = None
+) -> Outlook:
+    """Look ahead, without a call and without a key. Raises `BadInput` when the rows cannot be divided.
+
+    `models` stand in for those that the task names.
+    """
+    task, own = loaded.task, own_models(loaded.task, models or {})
     splits = split(loaded.examples, salt=home.salt(), sealed=_sealed(home))
-    prices: dict[Role, Price | None] = {
-        role: NOT_OURS if is_application(spec) else price_for(task, role, hosts=hosts)
-        for role, spec in task.models.items()
-    }
+    prices = {role: _own_price(own[role]) if role in own else _price(task, role, hosts) for role in task.models}
     allotment = allot(task.budget, splits, judged=judgements_each(task.metric, loaded.examples))
     return Outlook(
         loaded=loaded,
         splits=splits,
         forecast=forecast(task, splits, allotment, prices),
         notes=(*loaded.notes, *splits.notes, *data_notes(loaded.examples)),
-        missing=(*dict.fromkeys(_missing(task, hosts)), *_unpriced(task, prices)),
+        missing=(*dict.fromkeys(_missing(task, hosts, own)), *_unpriced(task, prices)),
     )
 
 
-def _missing(task: Task, hosts: Mapping[str, str]) -> Iterator[str]:
-    for role in task.models:
+def _price(task: Task, role: Role, hosts: Mapping[str, str]) -> Price | None:
+    return NOT_OURS if is_application(task.models[role]) else price_for(task, role, hosts=hosts)
+
+
+def _own_price(model: LanguageModel) -> Price | None:
+    return NOT_OURS if isinstance(model, ReadsRow) else model.price
+
+
+def _missing(task: Task, hosts: Mapping[str, str], own: Models) -> Iterator[str]:
+    for role in (each for each in task.models if each not in own):
         try:
             check_role(task, role, hosts=hosts)
         except BadInput as error:

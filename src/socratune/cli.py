@@ -14,7 +14,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from socratune.commands import batch, files, optimize, runs, scoring, simulate, trying
+from socratune.commands import batch, files, optimize, runs, scoring, serving, simulate, trying
 from socratune.memory.errors import BadInput, Interrupted, Paused, RunOwned
 from socratune.options import spread
 from socratune.text import plain
@@ -57,6 +57,7 @@ for name, command, panel in (
     ("batch", batch.batch, RUN),
     ("resume", optimize.resume, RUN),
     ("report", runs.report, RUN),
+    ("mcp", serving.mcp, RUN),
     ("apply", files.apply, LOOK),
     ("export", files.export, LOOK),
     ("test", scoring.prove, LOOK),

@@ -7,21 +7,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from socratune.graphs.engine import Settings
 from socratune.graphs.recipes import recipe_named
 from socratune.memory.errors import BadInput
 from socratune.memory.records import Budget
 from socratune.memory.runs import Home
 from socratune.orders import resolve_model
-from socratune.tools.config_form import ConfigForm, read_config
+from socratune.tools.config_form import FILE, ConfigForm, read_config
 from socratune.tools.model_spec import ModelSpec
 from socratune.tools.task_files import AS_WRITTEN, Overrides, parse_budget
 from socratune.tools.task_form import checked_form
 
-FILE = "config.yaml"
 PREFIX = "SOCRATUNE_"
 MODELS = ("target", "optimizer", "judge")
 FROM_ENVIRONMENT = (*MODELS, "recipe", "budget", "concurrency")
@@ -37,6 +37,12 @@ class Configuration:
     """The variable with the key, by the address that it may go to."""
     places: Mapping[str, str] = field(default_factory=dict)
     """Where each value was said: a variable's name, or a file and line."""
+
+    def under(self, settings: Settings | None) -> Settings:
+        """Return what a program says of how to carry out a run, with what it leaves open."""
+        if settings is None:
+            return Settings(concurrency=self.concurrency or Settings().concurrency, hosts=self.hosts)
+        return replace(settings, hosts={**self.hosts, **settings.hosts})
 
     @classmethod
     def read(cls, home: Home) -> Configuration:

@@ -58,13 +58,13 @@ def _entry(folder: RunFolder) -> Entry:
     record = _record(folder)
     sides = [record.get(side) or {} for side in ("seed", "best")]
     try:
-        task = str(SavedOrder.read(folder).file)
+        task = str(SavedOrder.kept(folder).file)
     except BadInput:
         task = ""
     return Entry(
         run=folder.id,
         task=task,
-        status=str(record.get("status") or _unfinished(folder)),
+        status=str(record.get("status") or unfinished(folder)),
         dev=(sides[0].get("dev"), sides[1].get("dev")),
         test=(sides[0].get("test"), sides[1].get("test")),
         usd=record["usd"] if "usd" in record else _spent(folder),
@@ -85,7 +85,8 @@ def _record(folder: RunFolder) -> dict[str, Any]:
         return {}
 
 
-def _unfinished(folder: RunFolder) -> str:
+def unfinished(folder: RunFolder) -> str:
+    """Say of a run without a result whether somebody works on it: `running` or `unfinished`."""
     lock = FileLock(folder.path / "owner.lock")
     try:
         with lock.acquire(timeout=0):

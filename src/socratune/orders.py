@@ -4,38 +4,33 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from pydantic import TypeAdapter, ValidationError
 
 from socratune.consent import Consent
+from socratune.given_orders import Models, refuse_given
 from socratune.graphs.engine import Order, Settings
 from socratune.graphs.recipes import recipe_named, refuse_method
 from socratune.memory.errors import BadInput
 from socratune.memory.ledger import Ledger
-from socratune.memory.records import JUDGED, PLAIN, Example, Role, Task
+from socratune.memory.records import JUDGED, PLAIN, Example, Task
 from socratune.memory.runs import RunFolder
+from socratune.tools.config_form import hosts_of
 from socratune.tools.datasets import Row, columns_of, examples, read_rows, well_formed
 from socratune.tools.folders import root_of
 from socratune.tools.metrics import check_metric, check_rows, judge_calls
-from socratune.tools.model_spec import is_application, is_code
-from socratune.tools.models import LanguageModel, check_role, world_name
-from socratune.tools.providers.langchain import adapted
+from socratune.tools.model_spec import NO_HOSTS, is_application, is_code
+from socratune.tools.models import check_role, own_models, world_name
 from socratune.tools.providers.prices import price_note
 from socratune.tools.task_files import AS_WRITTEN, LoadedTask, Overrides, load_task
 from socratune.tools.task_rows import examples_in, read_files
 from socratune.tools.usercode.application import Application
 
-if TYPE_CHECKING:
-    from langchain_core.language_models import BaseChatModel
-
 Rows = Sequence[Mapping[str, str]]
-Models = Mapping[Role, LanguageModel]
-GivenModels = Mapping[Role, "LanguageModel | BaseChatModel"]
 EXPECTED = "expected"
 """The column with the answer, when a task comes without a file that names another."""
 REFUSED = Consent()
@@ -78,32 +73,48 @@ class SavedOrder:
     against: Path | None = None
     """Of an eval: the task file whose prompt is the baseline."""
 
-    def load(self, consent: Consent = REFUSED, *, keyless: bool = False) -> LoadedTask:
+    def load(self, consent: Consent = REFUSED, *, keyless: bool = False, models: Models | None = None) -> LoadedTask:
         """Read the task and its rows as they are now. Raises `BadInput` before anything is called.
 
-        `keyless` is for whoever calls nothing: then no key is needed.
+        `keyless` is for whoever calls nothing: then no key is needed. `models` stand in for those that the task names.
         """
         reading = Reading(
             defaults=self.defaults,
             line=self.line,
             # A line may come from anywhere: its code is not run, whatever is allowed of the user's own files.
             consent=consent if self.line is None else REFUSED,
+            models=models or {},
             hosts=self.settings.hosts,
             keyless=keyless,
         )
         return read_task(self.file, self.overrides, reading)
 
     def save(self, folder: RunFolder) -> None:
-        """Keep it beside the run."""
-        _file(folder).write_bytes(_SAVED.dump_json(self, indent=2))
+        """Keep it beside the run, without hosts."""
+        _file(folder).write_bytes(_SAVED.dump_json(self.at_hosts(NO_HOSTS), indent=2))
+
+    def at_hosts(self, hosts: Mapping[str, str]) -> SavedOrder:
+        """Return it with these hosts, and no others, that may have a key."""
+        return replace(self, settings=replace(self.settings, hosts=hosts))
 
     @classmethod
-    def read(cls, folder: RunFolder) -> SavedOrder:
-        """Return what a run was asked to do. Raises `BadInput` when that is not known."""
+    def read(cls, folder: RunFolder, *, hosts: Mapping[str, str] = NO_HOSTS) -> SavedOrder:
+        """Return what a run was asked to do. Raises `BadInput` when that is not known.
+
+        Where keys may go is not taken from beside the run, where others may have written, but from the home's
+        configuration and from `hosts`, which a program vouches for.
+        """
+        kept = cls.kept(folder)
+        return kept.at_hosts({**hosts_of(folder.home), **hosts})
+
+    @classmethod
+    def kept(cls, folder: RunFolder) -> SavedOrder:
+        """Return it for whoever only looks: without a host. Raises `BadInput` as `read` does."""
         file = _file(folder)
         try:
-            return _SAVED.validate_json(file.read_bytes())
+            return _SAVED.validate_json(file.read_bytes()).at_hosts(NO_HOSTS)
         except (OSError, ValidationError) as error:
+            refuse_given(folder)
             cure = "start a new one with `socratune optimize`"
             raise BadInput("it is not known how this run was started", place=str(file), cure=cure) from error
 
@@ -125,7 +136,7 @@ def read_task(file: Path, overrides: Overrides = AS_WRITTEN, reading: Reading = 
 
 
 def _price_notes(task: Task, reading: Reading) -> Iterator[str]:
-    for role in task.models.keys() - reading.models.keys():
+    for role in task.models.keys() - own_models(task, reading.models).keys():
         if not is_application(task.models[role]):
             note = price_note(task.models[role], task.options.get(role, PLAIN), reading.hosts)
             yield from [note] if note else []
@@ -145,7 +156,7 @@ def _checked(task: Task, folder: Path, reading: Reading) -> Task:
         optimizer=resolve_model(task.optimizer, folder),
         judge=task.judge and resolve_model(task.judge, folder),
     )
-    for role in found.models.keys() - reading.models.keys():
+    for role in found.models.keys() - own_models(found, reading.models).keys():
         check_role(found, role, hosts=reading.hosts, keyless=reading.keyless)
     return found
 
@@ -199,16 +210,11 @@ def _named(task: Task, models: Models) -> tuple[Task, Models]:
     return replace(task, target=application.name), {"target": application, **models}
 
 
-def adapted_models(models: GivenModels | None) -> Models | None:
-    """Return models that a program gave as ours: a LangChain chat model, too, is one. Raises `BadInput`."""
-    return None if models is None else {role: adapted(model) for role, model in models.items()}
-
-
 def rows_file(data: Rows, folder: Path) -> Path:
-    """Write rows to a file that a task can be read with."""
-    with tempfile.NamedTemporaryFile("w", dir=folder, suffix=".jsonl", delete=False, encoding="utf-8") as file:
-        file.writelines(json.dumps(dict(row)) + "\n" for row in data)
-    return Path(file.name)
+    """Write rows to a file in a folder, for a task to be read with."""
+    file = folder / "rows.jsonl"
+    file.write_text("".join(json.dumps(dict(row)) + "\n" for row in data), encoding="utf-8")
+    return file
 
 
 def _rows(data: Rows) -> tuple[Row, ...]:

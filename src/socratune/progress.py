@@ -5,15 +5,25 @@ Knows nothing of terminals; texts of models are made plain here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import singledispatch
 
-from socratune.graphs.context import outcome_of
-from socratune.memory.ledger import Event
+from socratune.events import (
+    BaselineTried,
+    BudgetReached,
+    EditJudged,
+    EditProposed,
+    FinalistChosen,
+    FinalTestStarted,
+    LeaderChanged,
+    PreflightDone,
+    QuestionAsked,
+    RoundPlanned,
+    RunEnded,
+    RunEvent,
+    RunPaused,
+)
 from socratune.text import one_line
-
-Body = Mapping[str, Any]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -28,31 +38,30 @@ class Progress:
     leader: str = ""
     """Id of the leader; empty while it is the user's own prompt."""
 
-    def hear(self, event: Event) -> None:
+    def hear(self, event: RunEvent | None) -> None:
         """Take in one event."""
-        body = event.body
-        if event.kind in _STAGES:
-            self.stage = _STAGES[event.kind](body)
-        if event.kind == "question":
-            self.question = one_line(_content(body, "question"))
-        if event.kind == "leader":
-            self.leader = str(body["leader"])
-            reason = one_line(_content(body, "reason"))
-            self.edit = f"{body['operator']}, {points(body['gain'])} over its parent on dev. {reason}"
+        self.stage = stage_of(event) or self.stage
+        if isinstance(event, QuestionAsked):
+            self.question = one_line(event.question)
+        if isinstance(event, LeaderChanged):
+            self.leader = event.leader
+            self.edit = f"{event.operator}, {points(event.gain)} over its parent on dev. {one_line(event.reason)}"
 
 
-_STAGES: Mapping[str, Callable[[Body], str]] = {
-    "preflight": lambda _: "preflight: trying simple edits",
-    "plan": lambda body: f"round {body['round']}: asking why {body['failures']} rows went wrong",
-    "proposal": lambda _: "trying edits on dev rows",
-    "finalist": lambda _: "choosing the finalist",
-    "test_opened": lambda body: f"final test on {body['rows']} sealed rows",
-    "ended": lambda _: "done",
-}
-
-
-def _content(body: Body, key: str) -> str:
-    return str(body.get("content", {}).get(key, ""))
+def stage_of(event: RunEvent | None) -> str:
+    """Return where a run stands after an event; empty when it stands where it stood."""
+    match event:
+        case PreflightDone():
+            return "preflight: trying simple edits"
+        case RoundPlanned():
+            return f"round {event.round}: asking why {event.failures} rows went wrong"
+        case EditProposed():
+            return "trying edits on dev rows"
+        case FinalistChosen():
+            return "choosing the finalist"
+        case FinalTestStarted():
+            return f"final test on {event.rows} sealed rows"
+    return "done" if isinstance(event, RunEnded) else ""
 
 
 def counted(number: int, noun: str) -> str:
@@ -66,59 +75,71 @@ def points(share: float) -> str:
     return f"{whole:+d} point{'' if abs(whole) == 1 else 's'}"
 
 
-def line_of(event: Event) -> str:
+@singledispatch
+def line_of(_: object) -> str:
     """Return what an event is worth saying in one line; empty when it is not."""
-    tell = _LINES.get(event.kind)
-    return tell(event.body) if tell else ""
+    return ""
 
 
-def lines_of(events: Iterable[Event]) -> list[str]:
-    """Return the lines of several events."""
-    return [line for line in map(line_of, events) if line]
-
-
-def _preflight(body: Body) -> str:
-    score = "no score" if body["score"] is None else f"{body['score']:.2f}"
-    failed = f"; {counted(body['failed'], 'call')} failed" if body["failed"] else ""
+@line_of.register
+def _(event: PreflightDone) -> str:
+    score = "no score" if event.score is None else f"{event.score:.2f}"
+    failed = f"; {counted(event.failed, 'call')} failed" if event.failed else ""
     return (
-        f"preflight: your prompt scores {score} on {counted(body['rows'], 'dev row')}, {body['unread']} unreadable; "
-        f"asked {body['repeats']} times, {body['unstable']} came out differently{failed}"
+        f"preflight: your prompt scores {score} on {counted(event.rows, 'dev row')}, {event.unread} unreadable; "
+        f"asked {event.repeats} times, {event.unstable} came out differently{failed}"
     )
 
 
-def _question(body: Body) -> str:
-    verdict = "" if body["accepted"] else " (sent back: not backed by the rows)"
-    return f"  teacher: {one_line(_content(body, 'question'))}{verdict}"
+@line_of.register
+def _(event: BaselineTried) -> str:
+    return f"baseline '{event.operator}': {'ahead, goes on into the search' if event.goes_on else 'not ahead'}"
 
 
-def _judged(body: Body) -> str:
-    if body["accepted"]:
+@line_of.register
+def _(event: RoundPlanned) -> str:
+    return f"round {event.round}: {counted(event.failures, 'failure')}, {counted(event.subgoals, 'group')} to mend"
+
+
+@line_of.register
+def _(event: QuestionAsked) -> str:
+    verdict = "" if event.accepted else " (sent back: not backed by the rows)"
+    return f"  teacher: {one_line(event.question)}{verdict}"
+
+
+@line_of.register
+def _(event: EditProposed) -> str:
+    return f"  a proposal failed: {one_line(event.cause)}" if event.failed else ""
+
+
+@line_of.register
+def _(event: EditJudged) -> str:
+    if event.accepted:
         return ""
-    rules = dict.fromkeys(body.get("content", {}).get("rules", ()))
-    shown = f"  edit {one_line(str(body['child']), most=6)} {one_line(outcome_of(body))}"
-    return f"{shown}: {one_line('; '.join(rules))}" if rules else shown
+    came = f"{event.outcome}: {event.why}" if event.why else event.outcome
+    shown = f"  edit {one_line(event.child, most=6)} {one_line(came)}"
+    return f"{shown}: {one_line('; '.join(dict.fromkeys(event.rules)))}" if event.rules else shown
 
 
-def _leader(body: Body) -> str:
-    edit = f"{body['operator']}, {points(body['gain'])} over its parent (dev, not the verdict)"
-    return f"  new leader {str(body['leader'])[:6]}: {edit}. {one_line(_content(body, 'reason'))}".rstrip()
+@line_of.register
+def _(event: LeaderChanged) -> str:
+    edit = f"{event.operator}, {points(event.gain)} over its parent (dev, not the verdict)"
+    return f"  new leader {event.leader[:6]}: {edit}. {one_line(event.reason)}".rstrip()
 
 
-_LINES: Mapping[str, Callable[[Body], str]] = {
-    "preflight": _preflight,
-    "baseline": lambda body: (
-        f"baseline '{body['operator']}': {'ahead, goes on into the search' if body['goes_on'] else 'not ahead'}"
-    ),
-    "plan": lambda body: (
-        f"round {body['round']}: {counted(body['failures'], 'failure')}, {counted(body['subgoals'], 'group')} to mend"
-    ),
-    "question": _question,
-    "proposal": lambda body: f"  a proposal failed: {one_line(str(body['failed']))}" if body["failed"] else "",
-    "judged": _judged,
-    "leader": _leader,
-    "preflight_cut": lambda body: f"the {body['cap']} budget cut the preflight short",
-    "finalist_cut": lambda body: f"the {body['cap']} budget cut the choice of the finalist short",
-    "test_cut": lambda body: f"the {body['cap']} budget cut the final test short",
-    "test_opened": lambda body: f"final test: your prompt and the finalist on {body['rows']} sealed rows",
-    "paused": lambda body: f"paused: {one_line(_content(body, 'cause'))}",
-}
+@line_of.register
+def _(event: BudgetReached) -> str:
+    return f"the {event.cap} budget cut {_STAGES[event.stage]} short"
+
+
+@line_of.register
+def _(event: FinalTestStarted) -> str:
+    return f"final test: your prompt and the finalist on {event.rows} sealed rows"
+
+
+@line_of.register
+def _(event: RunPaused) -> str:
+    return f"paused: {one_line(event.cause)}"
+
+
+_STAGES = {"preflight": "the preflight", "finalist": "the choice of the finalist", "test": "the final test"}

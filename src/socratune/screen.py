@@ -16,6 +16,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from socratune.events import LeaderChanged, typed
 from socratune.memory.ledger import Event
 from socratune.memory.runs import RunFolder
 from socratune.progress import Progress, line_of
@@ -67,11 +68,12 @@ class Screen:
 
     def hear(self, event: Event) -> None:
         """Take in one event."""
-        self._progress.hear(event)
-        if event.kind == "leader":
+        known = typed(event)
+        self._progress.hear(known)
+        if isinstance(known, LeaderChanged):
             with opened(self._folder) as ledger:
                 self.standing = standing(ledger)
-        line = line_of(event)
+        line = line_of(known)
         if line and self._live is None:
             self.say(line)
 
@@ -84,7 +86,7 @@ class Screen:
         """Take in what happened before the run was interrupted."""
         with opened(self._folder) as ledger:
             for event in ledger.events():
-                self._progress.hear(event)
+                self._progress.hear(typed(event))
             self.standing = standing(ledger)
 
     def _view(self) -> RenderableType:

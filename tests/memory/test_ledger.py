@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -284,3 +285,11 @@ async def test_what_broke_off_is_paid_for_and_may_be_asked_again(ledger: Ledger)
     assert ledger.cut("k") is None
     assert ledger.spent()["target"] == Spent(tokens_in=100, tokens_out=10, usd=0.5)
     assert ledger.failed() == {"target": 1}
+
+
+@pytest.mark.parametrize("attempt", range(5))
+def test_a_new_ledger_can_be_opened_by_many_at_once(tmp_path: Path, attempt: int) -> None:
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        opened = list(pool.map(lambda _: Ledger.open(tmp_path / f"{attempt}.db", "run"), range(8)))
+    for ledger in opened:
+        ledger.close()

@@ -7,9 +7,25 @@ from pathlib import Path
 import pytest
 
 import socratune
-from socratune import BadInput, Budget, Interrupted, Paused, Prompt, Settings, Task, aoptimize, optimize
-from socratune.memory.ledger import Event
-from socratune.orders import Models, resolve_model
+from socratune import (
+    BadInput,
+    Budget,
+    Interrupted,
+    LeaderChanged,
+    Paused,
+    PreflightDone,
+    Prompt,
+    RoundPlanned,
+    RunEnded,
+    RunStarted,
+    Settings,
+    Task,
+    aoptimize,
+    optimize,
+)
+from socratune.events import RunEvent
+from socratune.given_orders import Models
+from socratune.orders import resolve_model
 from socratune.tools.models import Request, ScriptedModel
 
 from .conftest import lay_out, tickets
@@ -32,7 +48,7 @@ def rows(count: int) -> list[dict[str, str]]:
 
 
 def test_task_file_is_optimized_and_the_result_kept(tmp_path: Path) -> None:
-    heard: list[Event] = []
+    heard: list[RunEvent] = []
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / "salt").write_text("tests\n")
     result = optimize(lay_out(tmp_path), home=tmp_path / "home", settings=WITHOUT_MEMORY, on_event=heard.append)
@@ -40,7 +56,8 @@ def test_task_file_is_optimized_and_the_result_kept(tmp_path: Path) -> None:
     assert result.prompt == result.best.prompt
     left = {path.name for path in (tmp_path / "home" / "runs" / result.run).iterdir()}
     assert {"best.yaml", "leading.yaml"} <= left
-    assert {"preflight", "plan", "ended"} <= {event.kind for event in heard}
+    assert heard[0] == RunStarted(run=result.run)
+    assert {PreflightDone, RoundPlanned, LeaderChanged, RunEnded} <= set(map(type, heard))
 
 
 async def test_plain_call_works_inside_a_running_loop(tmp_path: Path) -> None:
@@ -86,8 +103,8 @@ def test_own_models_are_used_and_an_unreadable_one_pauses_the_run(tmp_path: Path
         optimize(TASK, rows(60), home=tmp_path, settings=WITHOUT_MEMORY, models=models)
 
 
-def test_only_a_run_that_can_be_resumed_says_how(tmp_path: Path) -> None:
-    def stop(_: Event) -> None:
+def test_a_run_that_stops_says_what_goes_on_with_it(tmp_path: Path) -> None:
+    def stop(_: RunEvent) -> None:
         raise Interrupted
 
     file, notes = lay_out(tmp_path, rows=60), []
@@ -96,7 +113,7 @@ def test_only_a_run_that_can_be_resumed_says_how(tmp_path: Path) -> None:
             optimize(file, data, home=tmp_path, settings=WITHOUT_MEMORY, on_event=stop)
         notes.append(" ".join(stopped.value.__notes__))
     assert "go on with: socratune resume desk-" in notes[0]
-    assert "resume" not in notes[1]
+    assert "go on with: socratune.resume('desk-" in notes[1]
 
 
 def test_world_files_are_found_beside_the_task() -> None:

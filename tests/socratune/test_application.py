@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import replace
@@ -18,17 +19,30 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from socratune import Answer, BadInput, Interrupted, Paused, optimize
+from socratune import (
+    Answer,
+    BadInput,
+    Interrupted,
+    Paused,
+    RoundPlanned,
+    RunEvent,
+    as_tool,
+    build_graph,
+    optimize,
+    resume,
+)
+from socratune.background import Background
 from socratune.consent import Consent
-from socratune.memory.ledger import Event
+from socratune.given_orders import Models
 from socratune.memory.runs import Home
-from socratune.orders import Models, Reading, read_task
+from socratune.orders import Reading, read_task
 from socratune.standing import opened
 from socratune.tools.metrics import exact
 from socratune.tools.models import Request, ScriptedModel
 from socratune.tools.template import messages
 
 from .conftest import TASK, Command, lay_out
+from .test_agent_tool import ASKED
 from .test_api import TASK as PYTHON_TASK
 from .test_api import WITHOUT_MEMORY, rows
 
@@ -278,14 +292,65 @@ def test_a_function_is_a_target_from_python(tmp_path: Path) -> None:
     assert result.spent["target"].usd == pytest.approx(0.001 * result.spent["target"].calls)
 
 
-def test_a_run_of_a_function_does_not_say_that_a_command_goes_on_with_it(tmp_path: Path) -> None:
-    def stop(_: Event) -> None:
-        raise Interrupted
+def test_a_run_of_a_function_goes_on_with_the_same_function_and_with_no_other(tmp_path: Path) -> None:
+    asked: Counter[str] = Counter()
 
-    task = replace(PYTHON_TASK, target=lambda messages, row: "shipping")
+    def answer(messages: list[dict[str, str]], row: Mapping[str, str]) -> str:
+        asked[messages[-1]["content"]] += 1
+        return "shipping"
+
+    def other(messages: list[dict[str, str]], row: Mapping[str, str]) -> str:
+        return "billing"
+
+    def stop(event: RunEvent) -> None:
+        if isinstance(event, RoundPlanned):
+            raise Interrupted
+
+    task = replace(PYTHON_TASK, target=answer)
     with pytest.raises(Interrupted) as stopped:
         optimize(task, rows(60), home=tmp_path, settings=WITHOUT_MEMORY, on_event=stop)
-    assert "a function of this program" in " ".join(stopped.value.__notes__)
+    run, before = Home(path=tmp_path).run("last").id, Counter(asked)
+    how = f"socratune.resume({run!r}, models={{'target': ...}}) with the same models"
+    assert f"go on with: {how}" in stopped.value.__notes__
+    with pytest.raises(BadInput, match="with the same models"):
+        resume(run, home=tmp_path)
+    with pytest.raises(BadInput, match=r"answer, not call:.*other; pass the same"):
+        resume(run, home=tmp_path, models={"target": other})
+    assert before
+    assert resume(run, home=tmp_path, models={"target": answer}).target.endswith("<locals>.answer")
+    assert {turn: asked[turn] for turn in before} == before, "what was answered is not asked again"
+
+
+def test_what_lies_beside_a_run_is_no_consent_to_its_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(event: RunEvent) -> None:
+        if isinstance(event, RoundPlanned):
+            raise Interrupted
+
+    file, home = application(tmp_path, CANARY, rows=24), tmp_path / "home"
+    with pytest.raises(Interrupted):
+        optimize(file, rows(24), home=home, settings=WITHOUT_MEMORY, on_event=stop, allow_code=True)
+    run = Home(path=home).run("last").id
+    (tmp_path / "canary").unlink()
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "somebody else"))
+    with pytest.raises(BadInput, match="code that would run"):
+        resume(run, home=home)
+    assert not (tmp_path / "canary").exists()
+    assert resume(run, home=home, allow_code=True).target == "python:app.py:answer"
+
+
+@pytest.mark.parametrize("consent", [False, True])
+async def test_other_programs_start_no_code_whatever_was_allowed(tmp_path: Path, *, consent: bool) -> None:
+    file, home = application(tmp_path, CANARY, rows=24), Home(path=tmp_path / "home")
+    if consent:
+        read_task(file, reading=Reading(consent=Consent(code="allowed", home=home)))
+    with pytest.raises(BadInput, match="none is run from here"):
+        Background(home, folder=tmp_path).start(file)
+    with pytest.raises(BadInput, match="none is run from here"):
+        await build_graph(home=home.path).ainvoke({"task": str(file)})
+    told = await as_tool("python:app.py:answer", optimizer="sim:ticket-routing:strong", home=home.path).ainvoke(ASKED)
+    assert "none is run from here" in str(told)
+    assert not (tmp_path / "canary").exists()
+    assert not list(home.path.glob("runs/*"))
 
 
 def test_python_runs_code_of_a_task_file_once_it_is_allowed(tmp_path: Path) -> None:

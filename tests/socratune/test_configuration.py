@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import traceback
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from socratune import build_graph, optimize
 from socratune.configuration import FROM_ENVIRONMENT, PREFIX, Configuration
 from socratune.memory.errors import BadInput
 from socratune.memory.records import Budget
 from socratune.memory.runs import Home
 from socratune.orders import SavedOrder
+from socratune.outcome import read_result
 from socratune.tools.task_files import Overrides
 
 from .conftest import TASK, Command, lay_out
@@ -98,6 +101,16 @@ def test_defaults_reach_a_run_from_the_command_line(
     assert command("eval", desk, "--json").json["calls"] == 10
     monkeypatch.setenv("SOCRATUNE_BUDGET", "rollouts=5")
     assert command("eval", desk, "--json").json["calls"] == 5
+
+
+def test_defaults_reach_a_run_from_python_and_from_a_graph(desk: Path, home: Home) -> None:
+    desk.write_text(TASK.replace("target: sim:ticket-routing\nbudget: {rollouts: 400}\n", ""))
+    write(home, "target: sim:ticket-routing\nbudget: {rollouts: 100}\nconcurrency: 3\n")
+    ended = asyncio.run(build_graph(home=home.path).ainvoke({"task": str(desk)}))
+    results = [optimize(desk, home=home.path), read_result(home.run(ended["run"]))]
+    assert [result.target for result in results] == ["sim:ticket-routing"] * 2
+    assert all(result.spent["target"].rollouts <= 100 for result in results)
+    assert [SavedOrder.read(run).settings.concurrency for run in home.runs()] == [3, 3]
 
 
 def test_unfinished_run_keeps_the_defaults_that_it_began_with(

@@ -4,11 +4,22 @@ from __future__ import annotations
 
 import csv
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.graphs.scene import Overheard
 from tests.socratune.conftest import Command
+from tests.socratune.test_api import TASK as TASK_OF_VALUES
+from tests.socratune.test_cancelling import CALM
 
+from socratune import BadInput, BudgetReached, Interrupted, PreflightDone, Task, aoptimize, aresume, build_graph
+from socratune.before import outlook_of
+from socratune.events import RunEvent
+from socratune.memory.records import Role
+from socratune.memory.runs import Home
+from socratune.orders import order_of
+from socratune.tools.models import connect_role
 from socratune.tools.simulator.world import BUILTIN
 from socratune.tools.task_files import load_task
 
@@ -82,6 +93,65 @@ def test_a_person_is_told_who_judges_and_the_written_task_keeps_the_judge(
     (best,) = (tmp_path / ".socratune" / "runs").glob("*/best.yaml")
     again = load_task(best).task
     assert (again.judge, again.metric_options) == (judge, load_task(desk).task.metric_options)
+
+
+# --- from Python and in graphs
+
+JUDGED = replace(TASK_OF_VALUES, metric="rubric", metric_options={"rubric": "Names the right queue"})
+UNLABELLED = [{"ticket": row["ticket"]} for row in known_rows(60)]
+
+
+def roles_of(*roles: Role, task: Task = JUDGED) -> dict[Role, Overheard]:
+    """Models of a program's own, by role."""
+    named = replace(task, judge=task.judge or task.optimizer)
+    found = order_of(task, UNLABELLED, CALM).examples
+    return {role: Overheard(model=connect_role(named, role, examples=found, seed=0)) for role in roles}
+
+
+def stop_after_preflight(event: RunEvent) -> None:
+    if isinstance(event, PreflightDone | BudgetReached):
+        raise Interrupted
+
+
+async def test_a_judge_of_ones_own_grades_and_is_needed_to_go_on(tmp_path: Path) -> None:
+    models = roles_of("judge")
+    with pytest.raises(Interrupted) as stopped:
+        await aoptimize(JUDGED, UNLABELLED, home=tmp_path, settings=CALM, models=models, on_event=stop_after_preflight)
+    (run,) = (folder.name for folder in (tmp_path / "runs").iterdir())
+    assert f"socratune.resume('{run}', models={{'judge': ...}})" in " ".join(stopped.value.__notes__)
+    with pytest.raises(BadInput, match="models of your own"):
+        await aresume(run, home=tmp_path)
+    result = await aresume(run, home=tmp_path, models=models)
+    asked = models["judge"].requests
+    assert result.as_dict()["calls"]["judge"] == len({request.key("judge") for request in asked}) == len(asked) > 0
+
+
+@pytest.mark.parametrize(("judge", "graded"), [(None, True), ("sim:ticket-routing:weak", False)])
+async def test_an_optimizer_of_ones_own_judges_when_the_task_names_no_other(
+    tmp_path: Path, judge: str | None, *, graded: bool
+) -> None:
+    models = roles_of("optimizer")
+    task = replace(JUDGED, judge=judge)
+    with pytest.raises(Interrupted):
+        await aoptimize(task, UNLABELLED, home=tmp_path, settings=CALM, models=models, on_event=stop_after_preflight)
+    assert bool(models["optimizer"].requests) is graded
+
+
+async def test_a_graph_asks_a_judge_of_ones_own(desk: Path, tmp_path: Path) -> None:
+    models = roles_of("judge")
+    graph = build_graph(home=tmp_path / "home", settings=CALM, models=models)
+    ended = await graph.ainvoke({"task": str(desk)})
+    assert ended["result"]["calls"]["judge"] == len(models["judge"].requests) > 0
+
+
+def test_the_price_of_a_judge_of_ones_own_is_what_counts_before_a_run(desk: Path, tmp_path: Path) -> None:
+    file = desk
+    file.write_text(f"{desk.read_text(encoding='utf-8')}judge: openai:unheard-of@http://127.0.0.1:9/v1\n")
+    loaded, home = load_task(file), Home(path=tmp_path / "home")
+    assert outlook_of(loaded, home).forecast.roles["judge"].high.usd is None
+    own = outlook_of(loaded, home, models=roles_of("judge"))
+    assert own.forecast.roles["judge"].high.usd
+    assert not own.missing
 
 
 # --- prompts beside each other

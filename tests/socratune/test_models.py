@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -9,8 +10,23 @@ from pathlib import Path
 import pytest
 import yaml
 from langchain_core.language_models import FakeListChatModel
+from tests.tools.providers.test_keys import CANARY, overheard
 
-from socratune import BadInput, ModelOptions, Paused, Settings, Task, aoptimize, optimize
+from socratune import (
+    BadInput,
+    BaselineTried,
+    Interrupted,
+    ModelOptions,
+    Paused,
+    PreflightDone,
+    RunStarted,
+    Settings,
+    Task,
+    aoptimize,
+    optimize,
+    resume,
+)
+from socratune.events import RunEvent
 from socratune.memory.runs import Home
 from socratune.orders import SavedOrder, order_of, read_task
 from socratune.tools.simulator.server import served
@@ -20,6 +36,7 @@ from socratune.tools.task_files import Overrides
 
 from .conftest import Command, lay_out
 from .test_api import TASK, WITHOUT_MEMORY, rows
+from .test_cancelling import CALM
 
 WORLD = "ticket-routing"
 
@@ -76,15 +93,67 @@ def test_options_make_another_run_and_hosts_do_not() -> None:
     assert fingerprint(warm) == fingerprint(warm, hosts)
 
 
-def test_a_run_is_resumed_with_its_prices_and_hosts(tmp_path: Path) -> None:
+def test_a_run_is_resumed_with_its_prices(tmp_path: Path) -> None:
     asked = SavedOrder(
         file=tmp_path / "task.yaml",
         overrides=Overrides(prices={"target": (1.0, 4.0), "optimizer": (0.5, 2.0)}),
-        settings=replace(WITHOUT_MEMORY, hosts={"https://gateway.corp": "GATEWAY_KEY"}),
+        settings=WITHOUT_MEMORY,
     )
     folder = Home(path=tmp_path / "home").new_run("desk")
     asked.save(folder)
     assert SavedOrder.read(folder) == asked
+
+
+@pytest.mark.parametrize("kept", ["order.json", "given.json"])
+def test_a_host_that_is_named_beside_a_run_gets_no_key_and_one_that_a_person_vouches_for_does(
+    kept: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(event: RunEvent) -> None:
+        if isinstance(event, moments):
+            raise Interrupted
+
+    monkeypatch.setenv("GATEWAY_KEY", CANARY)
+    heard: list[str] = []
+    home, config = tmp_path / "home", tmp_path / "home" / "config.yaml"
+    with served(overheard(heard)) as url:
+        file = named(tmp_path, {"model": WORLD, "base_url": f"{url}/v1"})
+        file.write_text(f"{file.read_text()}optimizer: sim:{WORLD}:strong\n")
+        moments: type[RunEvent] = RunStarted
+        with pytest.raises(Interrupted):
+            optimize(file, rows(30) if kept == "given.json" else None, home=home, settings=CALM, on_event=stop)
+        (saved,) = home.glob(f"runs/*/{kept}")
+        order = json.loads(saved.read_text())
+        assert not order["settings"]["hosts"]
+        order["settings"]["hosts"] = {url: "GATEWAY_KEY"}
+        saved.write_text(json.dumps(order))
+        moments = PreflightDone
+        with pytest.raises(Interrupted):
+            resume(saved.parent.name, home=home, on_event=stop)
+        assert heard
+        assert CANARY not in "".join(heard)
+        moments = BaselineTried
+        config.write_text(f"hosts: {{{url}: GATEWAY_KEY}}\n")
+        config.chmod(0o644)
+        with pytest.raises(BadInput, match="chmod 600"):
+            resume(saved.parent.name, home=home, on_event=stop)
+        config.unlink()
+        heard.clear()
+        with pytest.raises(Interrupted):
+            resume(saved.parent.name, home=home, on_event=stop, hosts={url: "GATEWAY_KEY"})
+        assert all(CANARY in each for each in heard)
+        assert heard
+
+
+def test_the_homes_hosts_hold_for_a_run_that_goes_on(tmp_path: Path) -> None:
+    home = Home(path=tmp_path / "home")
+    folder = home.new_run("desk")
+    vouched = {"https://gateway.corp": "GATEWAY_KEY"}
+    settings = replace(WITHOUT_MEMORY, hosts={"https://elsewhere.example": "GATEWAY_KEY"})
+    SavedOrder(file=tmp_path / "task.yaml", settings=settings).save(folder)
+    config = home.path / "config.yaml"
+    config.write_text("hosts: {https://gateway.corp: GATEWAY_KEY}\n")
+    config.chmod(0o600)
+    assert SavedOrder.read(folder).settings.hosts == vouched
 
 
 def test_two_lengths_of_an_answer_are_refused_in_python_too(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from rich.console import Console
 
+from socratune.events import EditProposed, QuestionAsked, RoundPlanned, typed
 from socratune.graphs.result import Change, Result
 from socratune.markdown import markdown
 from socratune.memory.ledger import Event, Spent
@@ -118,18 +119,21 @@ def test_live_view_shows_budget_leader_and_question_as_text(finished: Finished) 
 
 def test_progress_follows_the_run() -> None:
     progress = Progress()
-    question = {"accepted": 1, "content": {"question": HOSTILE}}
-    progress.hear(Event(key="plan:1", kind="plan", body={"round": 1, "failures": 3, "subgoals": 1}))
-    progress.hear(Event(key="question:1", kind="question", body=question))
+    progress.hear(RoundPlanned(round=1, failures=3, subgoals=1))
+    progress.hear(QuestionAsked(question=HOSTILE, accepted=True))
     assert progress.stage.startswith("round 1")
     assert "\x1b" not in progress.question
 
 
 def test_every_line_of_a_run_is_one_line(finished: Finished) -> None:
     with opened(Home(path=finished.home).run(finished.id)) as ledger:
-        lines = [line_of(event) for event in ledger.events()]
+        lines = [line_of(typed(event)) for event in ledger.events()]
     assert any(line.startswith("round 1") for line in lines)
     assert all("\n" not in line for line in lines)
+
+
+def test_a_failed_proposal_says_why() -> None:
+    assert line_of(EditProposed(round=1, child=None, failed=True, cause="no edit\nin it")).endswith("no edit in it")
 
 
 def test_diff_names_each_part_that_changed() -> None:

@@ -63,6 +63,7 @@ def resume(run: RunName, manner: Trusting, accept: Accept = "improved") -> None:
     from socratune import batching
     from socratune.calibration import go_on_calibrating
     from socratune.evaluation import go_on_evaluating
+    from socratune.given_orders import refuse_given
     from socratune.orders import SavedOrder
     from socratune.outcome import read_result
     from socratune.running import EXIT_CODES, agree_again, go_on, show
@@ -80,6 +81,7 @@ def resume(run: RunName, manner: Trusting, accept: Accept = "improved") -> None:
         show(result, folder, manner)
         raise typer.Exit(EXIT_CODES[result.status])
     else:
+        refuse_given(folder)
         loaded = saved.load(manner.consent)
         agree_again(loaded, folder, manner)
         go_on(saved, folder, manner, loaded=loaded, accept=accept == "promising")
