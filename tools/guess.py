@@ -13,7 +13,7 @@ from pathlib import Path
 
 from socratune.memory.errors import BadInput
 from socratune.tools import template
-from socratune.tools.datasets import columns_of, read_rows
+from socratune.tools.datasets import Row, columns_of, read_rows
 from socratune.tools.task_form import read_text
 from socratune.tools.yaml_edits import dump
 
@@ -51,6 +51,15 @@ def draft(prompt_path: Path, rows_path: Path, *, folder: Path = Path()) -> tuple
     }
     notes = (*_about_prompt(used, style), why_expected, why_inputs, why_metric, *_about_data(rows_path, folder))
     return "".join(_line(key, value) for key, value in content.items()), notes
+
+
+def roles(rows: Sequence[Row], used: Sequence[str], place: Path) -> tuple[tuple[str, ...], str, str]:
+    """Return the inputs, the expected column and the metric that fit some rows; `used` are columns the prompt names."""
+    names = columns_of(rows)
+    expected, _ = _expected(names, used, place)
+    inputs, _ = _inputs(names, used, expected)
+    metric, _ = _metric([row.values.get(expected, "") for row in rows])
+    return inputs, expected, metric
 
 
 def _line(key: str, value: object) -> str:

@@ -12,12 +12,14 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from socratune.tools.models import ANSWER, Price, Reply, Request
 from socratune.tools.replies import CRITIQUE, JUDGEMENT, PLAN, QUESTION, REWRITE
 from socratune.tools.simulator.asked import Asked, Failure, Finding
 from socratune.tools.simulator.call_log import CallLog
 from socratune.tools.simulator.chance import chance, pick
+from socratune.tools.simulator.conversation import CONVERSATION
 from socratune.tools.simulator.editing import LEAVE_OUT, rewritten, with_rules
 from socratune.tools.simulator.world import World
 from socratune.tools.simulator.world_file import Distractor, Rule, Wording
@@ -91,6 +93,7 @@ class Agent:
             QUESTION.name: self._question,
             JUDGEMENT.name: self._judgement,
             REWRITE.name: self._rewrite,
+            **{name: partial(answer, self.asked) for name, answer in CONVERSATION.items()},
         }
 
     def _chance(self, *item: object) -> float:
