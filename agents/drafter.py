@@ -38,6 +38,8 @@ class Drafter:
         `problems` are what code found wrong with the last try; `locked` is what has to stay to the letter.
         """
         placeholders = [f"{{{{{name}}}}}" for name in card.inputs]
+        if before is not None:  # a system part alone holds none: the input is sent after it
+            placeholders = [each for each in placeholders if each in before.instructions]
         body = {"card": card_text(card), "limits": lines([{"variables": placeholders, "locked": list(locked)}])}
         if before is not None:
             body["prompt"] = prompt_text(before)

@@ -35,7 +35,7 @@ class Outlook:
 def forecast_of(loaded: LoadedTask, home: Home, settings: Settings) -> Outlook:
     """Look ahead without a call. Raises `BadInput` when the rows cannot be divided."""
     task = loaded.task
-    splits = split(loaded.examples, salt=home.salt(), sealed=_sealed(home))
+    splits = split(loaded.examples, salt=home.salt(), sealed=sealed_groups(home))
     prices: dict[Role, Price | None] = {
         "target": connect(task.target, examples=loaded.examples, seed=settings.seed).price,
         "optimizer": connect(task.optimizer, examples=loaded.examples, seed=settings.seed).price,
@@ -48,7 +48,8 @@ def forecast_of(loaded: LoadedTask, home: Home, settings: Settings) -> Outlook:
     )
 
 
-def _sealed(home: Home) -> frozenset[str]:
+def sealed_groups(home: Home) -> frozenset[str]:
+    """Return the fingerprints of all rows that a run tested on."""
     if not home.memory.exists():
         return frozenset()
     lessons = Lessons.open(home.memory)

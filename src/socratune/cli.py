@@ -14,7 +14,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from socratune.commands import files, optimize, runs, scoring, simulate, trying
+from socratune.commands import chat, files, optimize, runs, scoring, simulate, trying
 from socratune.memory.errors import BadInput, Interrupted, Paused, RunOwned
 from socratune.options import spread
 from socratune.text import plain
@@ -52,6 +52,7 @@ for name, command, panel in (
     ("demo", trying.demo, START),
     ("init", files.init, START),
     ("doctor", trying.doctor, START),
+    ("chat", chat.chat, START),
     ("optimize", optimize.optimize, RUN),
     ("resume", optimize.resume, RUN),
     ("runs", runs.runs, RUN),
