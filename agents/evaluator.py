@@ -47,7 +47,7 @@ class Evaluator:
     async def _rollout(self, candidate: Candidate, example: Example, phase: Phase, repeat: int) -> Rollout:
         request = messages(candidate.prompt, example.inputs)
         try:
-            output = await self.line.ask(request, phase=phase, repeat=repeat)
+            output = await self.line.ask(request, phase=phase, repeat=repeat, row=example.inputs)
             score = await self.scorer.score(output, example, phase=phase)
         except CallFailed as error:
             return Rollout(candidate_id=candidate.id, example_id=example.id, repeat=repeat, error=error.reason)

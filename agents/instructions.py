@@ -62,7 +62,7 @@ async def ask(line: Line, prompt: AgentPrompt, form: Form[T], body: Mapping[str,
     `attempt` tells a repeated proposal from the first, so that it gets a new answer. Raises `MalformedReply`.
     """
     messages: tuple[Message, ...] = prompt.request(form, body)
-    reply = await line.ask(messages, phase="search", repeat=attempt)
+    reply = await line.ask(messages, phase="search", repeat=attempt, schema=form.schema)
     try:
         return form.parse(reply)
     except NotInForm as problem:
@@ -72,7 +72,7 @@ async def ask(line: Line, prompt: AgentPrompt, form: Form[T], body: Mapping[str,
             Message(role="assistant", content=clean(reply) or "(empty)"),
             Message(role="user", content=complaint),
         )
-    repaired = await line.ask(messages, phase="search", repeat=attempt)
+    repaired = await line.ask(messages, phase="search", repeat=attempt, schema=form.schema)
     try:
         return form.parse(repaired)
     except NotInForm as problem:

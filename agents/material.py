@@ -35,14 +35,15 @@ def _turn(turn: Turn) -> dict[str, object]:
 
 
 def rows_text(rows: RowsSeen) -> str:
-    """Return the columns and what stands in them, then some train rows."""
+    """Return the columns and what kind of answers stand in them; a row's own text is for a run's train side alone."""
     told = {
         "columns": list(rows.columns),
         "expected": rows.expected,
         "count": rows.count,
         "answers": list(rows.labels),
+        "metric": rows.metric,
     }
-    return lines([told, *rows.samples])
+    return lines([told])
 
 
 def card_text(card: Card) -> str:

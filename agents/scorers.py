@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from socratune.agents.coded import Coded
 from socratune.memory.records import Example, Task
 from socratune.tools.caller import Caller
 from socratune.tools.metrics import Metric, Score, metric_named
+from socratune.tools.model_spec import is_code
+from socratune.tools.models import allowed
 from socratune.tools.purse import Phase
 
 
@@ -35,4 +38,8 @@ class Measured:
 
 def scorer_of(task: Task, caller: Caller) -> Scorer:
     """Return what a task's metric means. Raises `BadInput` for a metric or an option that does not exist."""
+    if is_code(task.metric):
+        coded = Coded.of(allowed(task.metric, task.code))
+        caller.close_too(coded)
+        return coded
     return Measured(metric=metric_named(task.metric, task.metric_options))

@@ -68,15 +68,21 @@ def _found(path: Path, url: str, *, download: bool) -> Path:
 
 
 def _row(result: dict[str, Any]) -> list[str]:
-    splits, test = result["splits"], result["test"]
-    points = f"{100 * test['difference']:+.0f} ({100 * test['low']:+.0f} to {100 * test['high']:+.0f})" if test else "-"
+    splits = result["splits"]
     return [
         f"{splits['train']}/{splits['dev']}/{splits['test']}",
-        f"{result['status']} {points}",
+        f"{result['status']} {points(result['test'])}",
         _share(result["seed"]["test"]),
         _share(result["best"]["test"]),
         str(result["calls"]["rollouts"]),
     ]
+
+
+def points(test: dict[str, float] | None) -> str:
+    """Return the difference on the test rows with its interval, in points; `-` when there was no test."""
+    if test is None:
+        return "-"
+    return f"{100 * test['difference']:+.0f} ({100 * test['low']:+.0f} to {100 * test['high']:+.0f})"
 
 
 def _share(score: float | None) -> str:

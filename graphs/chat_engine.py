@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from langgraph.types import Command
 
@@ -17,7 +17,7 @@ from socratune.agents.listener import Listener
 from socratune.graphs.chat import ChatDeps, ChatState, chat_graph
 from socratune.graphs.checkpoints import checkpoints, continue_graph
 from socratune.memory.ledger import Ledger, Spent
-from socratune.memory.records import Budget
+from socratune.memory.records import PLAIN, Budget, ModelOptions
 from socratune.memory.runs import RunFolder, write_once
 from socratune.memory.talk import RowsSeen, Talk
 from socratune.tools.caller import Caller, Line
@@ -25,7 +25,7 @@ from socratune.tools.models import LanguageModel, connect
 from socratune.tools.purse import Purse
 
 REPLY_TOKENS = 2_000
-DRAFT_TOKENS = 4_000
+"""Longest reply, unless the task file says otherwise; a draft may be twice as long."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +39,10 @@ class ChatOrder:
     runs_spent: Spent
     """What the runs of the chat have used of it."""
     rows: RowsSeen
+    options: ModelOptions = PLAIN
+    """Of the optimizer."""
+    hosts: Mapping[str, str] = field(default_factory=dict)
+    """The variable with the key of each host that may have one."""
     seed: int = 0
     model: LanguageModel | None = None
     """A model of the caller's own; None connects the one that is named."""
@@ -67,7 +71,8 @@ async def _prepared(order: ChatOrder, ledger: Ledger, folder: RunFolder) -> Asyn
     caller = _caller(order, ledger, folder)
     try:
         async with checkpoints(folder.checkpoints) as saver:
-            yield _deps(Line(caller=caller, role="optimizer", max_tokens=REPLY_TOKENS), order, ledger, saver)
+            longest = order.options.max_tokens or REPLY_TOKENS
+            yield _deps(Line(caller=caller, role="optimizer", max_tokens=longest), order, ledger, saver)
     finally:
         await caller.drain()
 
@@ -75,7 +80,9 @@ async def _prepared(order: ChatOrder, ledger: Ledger, folder: RunFolder) -> Asyn
 def _caller(order: ChatOrder, ledger: Ledger, folder: RunFolder) -> Caller:
     spent = Spent.total([*ledger.spent().values(), order.runs_spent])
     lost = sum(spent.usd for spent in ledger.spent(state="sent").values())
-    model = order.model or connect(order.optimizer, examples=(), seed=order.seed)
+    model = order.model or connect(
+        order.optimizer, examples=(), seed=order.seed, options=order.options, hosts=order.hosts
+    )
     secret = bytes.fromhex(write_once(folder.path / "secret", secrets.token_hex(16)))
     purse = Purse(order.budget, held={}, spent=spent, lost_usd=lost)
     return Caller({"optimizer": model}, ledger=ledger, purse=purse, secret=secret, concurrency=1)
@@ -86,7 +93,7 @@ def _deps(line: Line, order: ChatOrder, ledger: Ledger, saver: object) -> ChatDe
         talk=Talk(ledger),
         interviewer=Interviewer(line=line, instructions=AgentPrompt.load("interview")),
         card_writer=CardWriter(line=line, instructions=AgentPrompt.load("card")),
-        drafter=Drafter(line=replace(line, max_tokens=DRAFT_TOKENS), instructions=AgentPrompt.load("draft")),
+        drafter=Drafter(line=replace(line, max_tokens=2 * line.max_tokens), instructions=AgentPrompt.load("draft")),
         listener=Listener(line=line, instructions=AgentPrompt.load("feedback")),
         rows=order.rows,
         saver=saver,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from socratune.agents.critic import Critic, QuestionCritic
@@ -24,19 +24,21 @@ from socratune.graphs.result import Result, result_of
 from socratune.memory.errors import BadInput
 from socratune.memory.ledger import Ledger, Spent
 from socratune.memory.lessons import Lessons
-from socratune.memory.records import Candidate, Example, Prompt, Role, Task, digest
+from socratune.memory.records import PLAIN, Candidate, Example, Prompt, Role, Task, digest
 from socratune.memory.runs import Home, RunFolder, write_once
 from socratune.tools.allotment import Allotment, allot
 from socratune.tools.caller import Caller, Line
 from socratune.tools.guard import Guard, longest_prompt
 from socratune.tools.journal import Journal, Listener
 from socratune.tools.logs import run_log
-from socratune.tools.models import LanguageModel, connect
+from socratune.tools.models import LanguageModel, connect_role
 from socratune.tools.purse import Purse
 from socratune.tools.splits import Splits, data_notes, ordered, split
+from socratune.tools.task_files import own_cost
 
 OPTIMIZER_TOKENS = 2_000
-"""Longest reply of an agent that does not write a whole prompt."""
+"""Longest reply of an agent that does not write a whole prompt, unless the task says otherwise."""
+ROLES: tuple[Role, ...] = ("target", "optimizer")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +49,8 @@ class Settings:
     concurrency: int = 8
     memory: bool = True
     log_content: bool = False
+    hosts: Mapping[str, str] = field(default_factory=dict)
+    """The environment variable with the key of each host that may have one, by origin (`https://gateway:8443`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,14 +61,18 @@ class Order:
     examples: tuple[Example, ...]
     settings: Settings = Settings()
     models: Mapping[Role, LanguageModel] | None = None
-    """Models of the caller's own; None connects those that the task names."""
+    """Models of the caller's own, by role; those that the task names are connected for the other roles."""
 
     @property
     def fingerprint(self) -> str:
         """What must be the same when a run is resumed."""
-        rows = [[row.id, dict(row.inputs), row.expected] for row in self.examples]
+        # Other columns count only where a metric of the user's own reads them.
+        rows = [
+            [row.id, dict(row.inputs), row.expected, *([dict(row.extra)] if row.extra else [])] for row in self.examples
+        ]
         same = asdict(self.settings)
-        same.pop("concurrency")
+        for manner in ("concurrency", "hosts"):
+            same.pop(manner)
         return digest([asdict(self.task), rows, same])
 
 
@@ -175,13 +183,18 @@ def _first_settings(order: Order, splits: Splits, lessons: Lessons) -> dict[str,
         "recipe": order.task.recipe,
         "rows": rows,
         "sizes": {"train": len(splits.train), "dev": len(splits.dev), "test": len(splits.test)},
-        "warnings": [*splits.notes, *data_notes(order.examples), *_again(tested, before)],
+        "warnings": [*_own_cost(order), *splits.notes, *data_notes(order.examples), *_again(tested, before)],
         "memory_as_of": lessons.latest(),
         "held": {phase: asdict(budget) for phase, budget in allotment.held.items()},
         "look": 1 + lessons.looks({row.group for row in tested}),
         "task": asdict(order.task),
         "settings": asdict(order.settings),
     }
+
+
+def _own_cost(order: Order) -> list[str]:
+    said = own_cost(order.task)
+    return [said] if said else []
 
 
 def _again(tested: Sequence[Example], before: frozenset[str]) -> list[str]:
@@ -197,17 +210,21 @@ def _rows(order: Order, settings: Mapping[str, Any], name: str) -> tuple[Example
 
 def _caller(order: Order, ledger: Ledger, folder: RunFolder, settings: Mapping[str, Any]) -> Caller:
     task = order.task
-    models = order.models or {
-        "target": connect(task.target, examples=order.examples, seed=order.settings.seed),
-        "optimizer": connect(task.optimizer, examples=order.examples, seed=order.settings.seed),
-    }
+    given = order.models or {}
+    models = {role: given[role] if role in given else _connected(order, role) for role in task.models}
     purse = Purse(
         task.budget,
         held=Allotment.read_held(settings["held"]),
         spent=Spent.total(ledger.spent().values()),
         lost_usd=sum(spent.usd for spent in ledger.spent(state="sent").values()),
+        minutes_worked=ledger.minutes_worked(),
     )
     return Caller(models, ledger=ledger, purse=purse, secret=_secret(folder), concurrency=order.settings.concurrency)
+
+
+def _connected(order: Order, role: Role) -> LanguageModel:
+    how = order.settings
+    return connect_role(order.task, role, examples=order.examples, seed=how.seed, hosts=how.hosts)
 
 
 def _secret(folder: RunFolder) -> bytes:
@@ -220,6 +237,7 @@ def _search_deps(
     task, ledger = order.task, journal.ledger
     train = _rows(order, settings, "train")
     target = Line(caller=caller, role="target", max_tokens=task.max_output_tokens)
+    longest = task.options.get("optimizer", PLAIN).max_tokens or OPTIMIZER_TOKENS
     return SearchDeps(
         task=task,
         recipe=recipe_named(task.recipe),
@@ -227,7 +245,7 @@ def _search_deps(
         train=train,
         dev=_rows(order, settings, "dev"),
         evaluator=Evaluator(line=target, scorer=scorer_of(task, caller), ledger=ledger),
-        agents=agents_of(Line(caller=caller, role="optimizer", max_tokens=OPTIMIZER_TOKENS), task.prompt),
+        agents=agents_of(Line(caller=caller, role="optimizer", max_tokens=longest), task.prompt),
         guard=Guard.build(seed=task.prompt, variables=task.variables, constraints=task.constraints, train=train),
         ledger=ledger,
         journal=journal,

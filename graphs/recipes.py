@@ -19,6 +19,36 @@ RECIPES = {
         ),
     )
 }
+METHODS = frozenset(
+    [
+        "ape",
+        "capo",
+        "evoprompt",
+        "gepa",
+        "ipc",
+        "mars",
+        "miprov2",
+        "opro",
+        "pe2",
+        "plum",
+        "promptagent",
+        "promptwizard",
+        "protegi",
+        "spo",
+        "textgrad",
+    ]
+)
+"""Published methods that people know by name, whether or not there is a recipe for each."""
+
+
+def refuse_method(spec: str) -> None:
+    """Raise `BadInput` when a recipe or a method is named where a model belongs."""
+    name = spec.strip().lower()
+    if name in RECIPES:
+        raise BadInput(f"{spec!r} is a recipe, not a model", cure=f"write --recipe {name}")
+    if name in METHODS:
+        problem = f"{spec!r} is a recipe, not a model, and this version has no recipe of that name"
+        raise BadInput(problem, cure=f"known recipes: {', '.join(RECIPES)}")
 
 
 def recipe_named(name: str) -> Recipe:

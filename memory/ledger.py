@@ -19,6 +19,7 @@ from pydantic import TypeAdapter
 
 from socratune.memory.errors import RunOwned
 from socratune.memory.records import Candidate, CandidateId, ExampleId, Role, Rollout, as_json
+from socratune.memory.sessions import begin_session, minutes_worked
 from socratune.memory.tables import calls, candidates, connect, events, insert_once, metadata, rollouts, runs
 from socratune.memory.writer import GroupWriter
 
@@ -134,14 +135,13 @@ class Ledger:
         self._writer.write(lambda c: c.execute(insert_once(self._engine, runs).values(row)).rowcount)
 
     def take_over(self) -> None:
-        """Raise the fencing number: from now on no earlier process can commit."""
+        """Raise the fencing number, so that no earlier process can commit, and note that a session begins."""
+        self._fence = self._writer.write(lambda c: begin_session(c, self.run, at=time.time()))
 
-        def fence(connection: sa.Connection) -> int:
-            mine = sa.update(runs).where(runs.c.id == self.run).values(fence=runs.c.fence + 1)
-            connection.execute(mine)
-            return int(connection.execute(sa.select(runs.c.fence).where(runs.c.id == self.run)).scalar_one())
-
-        self._fence = self._writer.write(fence)
+    def minutes_worked(self) -> float:
+        """Return how long processes have worked on the run; the time between two of them is not counted."""
+        with self._engine.connect() as connection:
+            return minutes_worked(connection, self.run)
 
     def settings(self) -> dict[str, Any]:
         """Return what `begin_run` wrote; empty when it never ran."""

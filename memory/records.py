@@ -10,7 +10,9 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Literal, NewType
+from typing import Any, Literal, NewType
+
+from socratune.memory.usercode import UserCode
 
 CandidateId = NewType("CandidateId", str)
 ExampleId = NewType("ExampleId", str)
@@ -43,6 +45,8 @@ class Example:
     expected: str
     group: str
     """Fingerprint of the inputs without case, spacing or punctuation; duplicates share it."""
+    extra: Mapping[str, str] = field(default_factory=dict)
+    """The other columns, the expected one among them: for a metric of the user's own, and for no agent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +109,31 @@ class Budget:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ModelOptions:
+    """What a model is sent with every request besides the messages, and what it costs. None leaves it out."""
+
+    temperature: float | None = None
+    max_tokens: int | None = None
+    """Longest reply of an agent; that of the target is `Task.max_output_tokens`."""
+    response_format: Mapping[str, object] | None = None
+    """In OpenAI's shape: `{"type": "json_schema", "json_schema": {"name":, "schema":}}` for example."""
+    tools: tuple[Mapping[str, object], ...] = ()
+    """Definitions in the provider's own shape; none is ever carried out."""
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    price: tuple[float, float] | None = None
+    """USD for a million tokens, in and out; None leaves it to the price table."""
+
+    @property
+    def sent(self) -> dict[str, object]:
+        """Return what reaches the provider and may change its answer; plain values, ready for JSON."""
+        wire = ("temperature", "response_format", "tools", "headers")
+        return {name: value for name in wire if (value := getattr(self, name)) or value == 0}
+
+
+PLAIN = ModelOptions()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
     """What is wanted, without the rows: those are kept apart, so that the search can hold a task."""
 
@@ -114,14 +143,23 @@ class Task:
     variables: tuple[str, ...]
     metric: str
     metric_options: Mapping[str, str | float] = field(default_factory=dict)
-    target: str
-    """Model specification, `sim:WORLD` for example."""
+    target: str | Any
+    """Model specification, `sim:WORLD` for example. From Python also an `Answerer`; a run knows it by its name."""
     optimizer: str
+    options: Mapping[Role, ModelOptions] = field(default_factory=dict)
+    """By role; a role that is not there has none."""
     max_output_tokens: int = 512
     """Longest answer the target may give."""
     constraints: Constraints = Constraints()
     budget: Budget = Budget()
     recipe: str = "auto"
+    code: tuple[UserCode, ...] = ()
+    """Functions of the user's that target and metric name; what is not here is not run."""
+
+    @property
+    def models(self) -> dict[Role, str]:
+        """The specification of each role's model."""
+        return {"target": self.target, "optimizer": self.optimizer}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

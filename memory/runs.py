@@ -174,6 +174,23 @@ class Home:
             raise BadInput(f"no chat {chat_id!r} in {self.path}", place="--thread", cure=cure)
         return RunFolder(path=self.path / "chats" / name)
 
+    def new_batch(self) -> RunFolder:
+        """Make the folder of a new batch, which holds what it consists of and none of its runs."""
+        self.prepare()
+        self._batches.mkdir(exist_ok=True, mode=0o700)
+        batch = RunFolder(path=self._batches / f"batch-{time.strftime('%m%d-%H%M%S')}-{secrets.token_hex(2)}")
+        batch.path.mkdir(mode=0o700)
+        return batch
+
+    def batch(self, name: str) -> RunFolder | None:
+        """Return a batch by its id; None when there is none of that name."""
+        folder = self._batches / name
+        return RunFolder(path=folder) if _RUN_ID.fullmatch(name) and folder.is_dir() else None
+
+    @property
+    def _batches(self) -> Path:
+        return self.path / "batches"
+
     def forget_run(self, run: RunFolder) -> None:
         """Delete a run's folder."""
         shutil.rmtree(run.path)

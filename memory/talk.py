@@ -84,15 +84,15 @@ class Version:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowsSeen:
-    """What agents may know of the person's rows."""
+    """What agents may know of the person's rows before a run divides them: no row's text, for it may yet be tested."""
 
     columns: tuple[str, ...] = ()
     expected: str = ""
     count: int = 0
     labels: tuple[str, ...] = ()
     """The different expected answers, where they are few and short."""
-    samples: tuple[Mapping[str, object], ...] = ()
-    """Train rows alone."""
+    metric: str = ""
+    """How answers of this kind are compared."""
     train: frozenset[str] = frozenset()
     """Ids of the train rows."""
 

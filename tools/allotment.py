@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from socratune.memory.records import Budget
@@ -44,6 +44,22 @@ def allot(budget: Budget, splits: Splits) -> Allotment:
     return Allotment(
         test_rows=rows, held={"preflight": _all_but(budget, PREFLIGHT_SHARE), "search": search, "finalist": test}
     )
+
+
+def share(budget: Budget, parts: int) -> Budget:
+    """Return what one of several equal runs may use of a budget; together they stay within it. Minutes are left out."""
+    return Budget(
+        usd=budget.usd / parts if budget.usd is not None else None,
+        rollouts=budget.rollouts // parts if budget.rollouts is not None else None,
+        calls=budget.calls // parts if budget.calls is not None else None,
+        tokens=budget.tokens // parts if budget.tokens is not None else None,
+    )
+
+
+def tighter(a: Budget, b: Budget) -> Budget:
+    """Return the lower of two caps each."""
+    caps = {each.name: (getattr(a, each.name), getattr(b, each.name)) for each in fields(Budget)}
+    return Budget(**{name: min((cap for cap in pair if cap is not None), default=None) for name, pair in caps.items()})
 
 
 def _held(budget: Budget, *, calls: int, share: float) -> Budget:

@@ -14,7 +14,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
@@ -71,9 +71,12 @@ def columns_of(rows: Sequence[Row]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for row in rows for name in row.values))
 
 
-def examples(rows: Sequence[Row], *, inputs: Sequence[str], expected: str) -> tuple[Example, ...]:
-    """Return one example a row, numbered from 1."""
-    return tuple(_example(row, ExampleId(f"r{n}"), inputs, expected) for n, row in enumerate(rows, start=1))
+def examples(rows: Sequence[Row], *, inputs: Sequence[str], expected: str, whole: bool = False) -> tuple[Example, ...]:
+    """Return one example a row, numbered from 1; `whole` keeps the other columns, too."""
+    found = (_example(row, ExampleId(f"r{n}"), inputs, expected) for n, row in enumerate(rows, start=1))
+    if not whole:
+        return tuple(found)
+    return tuple(replace(each, extra=_others(row, inputs)) for each, row in zip(found, rows, strict=True))
 
 
 def fingerprint(path: Path) -> str:
@@ -105,6 +108,10 @@ def _example(row: Row, name: ExampleId, inputs: Sequence[str], expected: str) ->
     return Example(
         id=name, inputs=values, expected=row.values[expected], group=group_of([values[name] for name in sorted(values)])
     )
+
+
+def _others(row: Row, inputs: Sequence[str]) -> dict[str, str]:
+    return {name: value for name, value in row.values.items() if name not in inputs}
 
 
 def _listing(names: Mapping[str, str]) -> str:

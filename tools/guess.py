@@ -17,6 +17,7 @@ from socratune.tools.datasets import Row, columns_of, read_rows
 from socratune.tools.task_form import read_text
 from socratune.tools.yaml_edits import dump
 
+TARGET = "openai:gpt-4.1-mini"
 SAMPLE_ROWS = 2000
 MOST_LABELS = 20
 LONGEST_LABEL = 40
@@ -29,7 +30,9 @@ _LETTER = re.compile(r"\([A-Z]\)|[A-E]")
 _NUMBER = re.compile(r"[-+]?[$€£]?\d[\d,]*(?:\.\d+)?%?")
 
 
-def draft(prompt_path: Path, rows_path: Path, *, folder: Path = Path()) -> tuple[str, tuple[str, ...]]:
+def draft(
+    prompt_path: Path, rows_path: Path, *, folder: Path = Path(), target: str = TARGET
+) -> tuple[str, tuple[str, ...]]:
     """Return the text of a task file that is to stand in `folder`, and what was guessed and why, a line each."""
     rows = read_rows(rows_path, limit=SAMPLE_ROWS)
     names = columns_of(rows)
@@ -47,7 +50,7 @@ def draft(prompt_path: Path, rows_path: Path, *, folder: Path = Path()) -> tuple
         "inputs": list(inputs),
         "expected": expected,
         "metric": metric,
-        "target": "openai:gpt-4.1-mini",
+        "target": target,
     }
     notes = (*_about_prompt(used, style), why_expected, why_inputs, why_metric, *_about_data(rows_path, folder))
     return "".join(_line(key, value) for key, value in content.items()), notes

@@ -1,16 +1,34 @@
-"""How a specification names a model: `openai:NAME`, `anthropic:NAME@http://host`, `sim:WORLD`."""
+"""How a specification names a model: `openai:NAME`, `anthropic:NAME@http://host`, `sim:WORLD`, `langchain:X:NAME`."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlsplit
 
 from socratune.memory.errors import BadInput
 
-Provider = Literal["openai", "anthropic", "sim"]
-PROVIDERS: tuple[Provider, ...] = ("openai", "anthropic", "sim")
-FORMS = "write openai:NAME, anthropic:NAME, openai:NAME@http://host/v1 or, for a simulated model, sim:WORLD"
+Provider = Literal["openai", "anthropic", "langchain", "sim"]
+PROVIDERS: tuple[Provider, ...] = ("openai", "anthropic", "langchain", "sim")
+CODE = "python:"
+CALL = "call:"
+FORMS = (
+    "write openai:NAME, anthropic:NAME, openai:NAME@http://host/v1, langchain:PROVIDER:NAME "
+    "or, for a simulated model, sim:WORLD"
+)
+NO_HOSTS: Mapping[str, str] = {}
+"""No host is vouched for but the providers' own."""
+
+
+def is_code(name: str) -> bool:
+    """Whether a target or a metric is a function in a file of the user's, `python:app.py:answer`."""
+    return name.startswith(CODE)
+
+
+def is_application(target: str) -> bool:
+    """Whether a target is the user's own code: in a file, or a function of the program that called us."""
+    return target.startswith((CODE, CALL))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +40,7 @@ class ModelSpec:
     provider: Provider
     """Whose protocol is spoken."""
     name: str
-    """The model's name at its provider; of a simulated one the world, with its strength."""
+    """The model's name at its provider: of a simulated one the world and its strength, of LangChain `PROVIDER:NAME`."""
     url: str | None = None
     """Where to send requests; None for the provider's own address."""
 
@@ -36,6 +54,8 @@ class ModelSpec:
         if provider == "sim":
             return cls(text=text, provider=provider, name=rest)
         name, url = _divided(rest)
+        if provider == "langchain":
+            return cls(text=text, provider=provider, name=_integration(name, url, text))
         if not name or url == "":
             raise BadInput(f"unknown model {text!r}", cure=FORMS)
         return cls(text=text, provider=provider, name=name, url=url and checked_url(url, place=f"{provider}:{name}"))
@@ -50,6 +70,16 @@ class ModelSpec:
         """`strong` or `weak` for a simulated optimizer, None for a target."""
         ending = self.name.rpartition(":")[2]
         return ending if self.name.endswith((":strong", ":weak")) else None
+
+
+def _integration(name: str, url: str | None, text: str) -> str:
+    """Return `PROVIDER:NAME`. An address is refused: the integration would send its key there, whoever wrote it."""
+    if not all(name.partition(":")):
+        raise BadInput(f"unknown model {text!r}", cure=FORMS)
+    if url is not None:
+        cure = "set the variable that the integration reads, OPENAI_BASE_URL for example, or write openai:NAME@URL"
+        raise BadInput("a langchain: model takes no address", place=f"langchain:{name}", cure=cure)
+    return name
 
 
 def _divided(rest: str) -> tuple[str, str | None]:

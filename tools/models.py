@@ -6,15 +6,23 @@ only caller.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
+from urllib.parse import urlsplit
 
-from socratune.memory.records import Example, Message, digest
-from socratune.tools.model_spec import ModelSpec
+from socratune.memory.errors import BadInput
+from socratune.memory.records import PLAIN, Example, Message, ModelOptions, Role, Task, digest
+from socratune.memory.usercode import UserCode
+from socratune.tools.capabilities import check_options
+from socratune.tools.model_spec import NO_HOSTS, ModelSpec, is_application, is_code
+from socratune.tools.tokens import at_most
 
 ANSWER = "stop"
 """The only stop reason that counts as an answer; adapters map what their provider calls a natural end to it."""
+UNSEEN = 1_000
+"""Tokens; more than any provider adds to explain tools or a format to its model."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,11 +33,17 @@ class Request:
     max_tokens: int
     repeat: int = 0
     """Which of several answers to the same question this is, counted from 0."""
+    row: Mapping[str, str] | None = None
+    """The row's inputs, for an application that reads them; None for any other model."""
+    schema: Mapping[str, object] | None = None
+    """JSON schema of the answer, titled, for a provider that can hold a model to it; others never see it."""
 
     def key(self, model: str) -> str:
         """Return what makes two calls the same call: every byte sent, and the repeat number."""
         turns = [[message.role, message.content] for message in self.messages]
-        return digest([model, self.max_tokens, self.repeat, turns], length=32)
+        form = [] if self.schema is None else [self.schema]
+        row = [] if self.row is None else [dict(self.row)]
+        return digest([model, self.max_tokens, self.repeat, turns, *form, *row], length=32)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +54,8 @@ class Reply:
     stop_reason: str | None
     tokens_in: int
     tokens_out: int
+    usd: float | None = None
+    """What it cost, when whoever answered said so; else it is priced by its tokens."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,12 +70,29 @@ class Price:
         return (tokens_in * self.input + tokens_out * self.output) / 1_000_000
 
 
+def given_price(options: ModelOptions) -> Price | None:
+    """Return the price that a person gave; None when they left it to the table."""
+    return None if options.price is None else Price(input=options.price[0], output=options.price[1])
+
+
+def named(spec: str, options: ModelOptions) -> str:
+    """Return the name of a model: its specification, and a mark of what is sent along when something is."""
+    return f"{spec}#{digest(options.sent, length=8)}" if options.sent else spec
+
+
+def burden(options: ModelOptions) -> int:
+    """Return how many tokens at most a request holds besides its messages."""
+    sent = {name: value for name, value in options.sent.items() if name != "headers"}
+    return at_most(json.dumps(sent)) + UNSEEN if sent else 0
+
+
+@runtime_checkable
 class LanguageModel(Protocol):
     """One model at one provider."""
 
     @property
     def name(self) -> str:
-        """The specification it was made from; part of every cache key."""
+        """The specification it was made from, with a mark of its options; part of every cache key."""
 
     @property
     def price(self) -> Price | None:
@@ -70,11 +103,29 @@ class LanguageModel(Protocol):
 
 
 @runtime_checkable
+class ReadsRow(Protocol):
+    """A model that is the user's own application: it is given the row, and what it costs only it can say."""
+
+    @property
+    def reads_row(self) -> bool:
+        """Whether requests carry the row."""
+
+
+@runtime_checkable
 class Closable(Protocol):
-    """A model that holds connections."""
+    """Whoever holds connections or a process."""
 
     async def aclose(self) -> None:
         """Let go of them; the next call opens new ones. Closing twice is harmless."""
+
+
+@runtime_checkable
+class Laden(Protocol):
+    """A model that is sent more than the messages."""
+
+    @property
+    def overhead(self) -> int:
+        """Tokens at most that come with every request, such as definitions of tools."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,17 +143,58 @@ class ScriptedModel:
         return Reply(text=text, stop_reason=ANSWER, tokens_in=words, tokens_out=len(text.split()))
 
 
-def check_model(spec: str) -> None:
-    """Raise `BadInput` when `spec` names no model, or its key is not set; reads at most a world file, calls nothing."""
+def check_model(
+    spec: str, *, options: ModelOptions = PLAIN, hosts: Mapping[str, str] = NO_HOSTS, keyless: bool = False
+) -> None:
+    """Raise `BadInput` when `spec` names no model, its key is not set, or it cannot do what `options` ask.
+
+    Reads at most a world file, calls nothing. `hosts` is as for `connect`; `keyless` leaves the key out of it. Code is
+    looked at where its consent is asked.
+    """
+    if is_application(spec):
+        return
     found = ModelSpec.parse(spec)
+    check_options(found, options)
     if found.provider == "sim":
         from socratune.tools.simulator.world import load_world  # noqa: PLC0415  # worlds are read only when named
 
         load_world(found.world)
+    elif found.provider == "langchain":
+        from socratune.tools.providers.langchain import LangChainModel  # noqa: PLC0415  # heavy
+
+        LangChainModel.of(found, options).check()
     else:
         from socratune.tools.providers.endpoint import Endpoint  # noqa: PLC0415  # it reads the environment
 
-        Endpoint.of(found)
+        Endpoint.of(found, hosts=hosts, keyless=keyless)
+
+
+def check_role(task: Task, role: Role, *, hosts: Mapping[str, str] = NO_HOSTS, keyless: bool = False) -> None:
+    """Check the model that a task names for a role, as `check_model` does."""
+    check_model(task.models[role], options=task.options.get(role, PLAIN), hosts=hosts, keyless=keyless)
+
+
+def price_for(task: Task, role: Role, *, hosts: Mapping[str, str] = NO_HOSTS) -> Price | None:
+    """Return the price of a role's model, for which no key is needed; None when nobody knows it."""
+    options = task.options.get(role, PLAIN)
+    if is_application(task.models[role]):
+        return given_price(options)
+    found = ModelSpec.parse(task.models[role])
+    if found.provider == "sim":
+        return _simulated(found, (), 0).price
+    return _real(found, options, hosts, keyless=True).price
+
+
+def host_of(spec: str) -> str | None:
+    """Return the host that texts go to, with its port if that is named; None when they stay in this process."""
+    found = ModelSpec.parse(spec)
+    if found.provider == "sim":
+        return None
+    if found.provider == "langchain":
+        return f"{found.name.partition(':')[0]}, through LangChain,"
+    from socratune.tools.providers.endpoint import Endpoint  # noqa: PLC0415  # it reads the environment
+
+    return urlsplit(Endpoint.of(found, keyless=True).url).netloc
 
 
 def world_name(spec: str) -> str:
@@ -110,14 +202,49 @@ def world_name(spec: str) -> str:
     return spec.removeprefix("sim:").removesuffix(":strong").removesuffix(":weak")
 
 
-def connect(spec: str, *, examples: Sequence[Example], seed: int) -> LanguageModel:
+def connect(
+    spec: str,
+    *,
+    examples: Sequence[Example],
+    seed: int,
+    options: ModelOptions = PLAIN,
+    hosts: Mapping[str, str] = NO_HOSTS,
+) -> LanguageModel:
     """Return the model that `spec` names; nothing is called, and no SDK is imported before the first call.
 
     `examples` and `seed` matter to simulated models alone: a world is laid over the rows, and its chance follows
-    the seed. Raises `BadInput` as `check_model` does.
+    the seed. `hosts` gives the environment variable with the key of each host that may have one, by origin
+    (`https://gateway.corp:8443`). Raises `BadInput` as `check_model` does.
     """
     found = ModelSpec.parse(spec)
-    return _simulated(found, examples, seed) if found.provider == "sim" else _real(found)
+    check_options(found, options)
+    if found.provider == "sim":
+        return _simulated(found, examples, seed)
+    return _real(found, options, hosts)
+
+
+def connect_role(
+    task: Task, role: Role, *, examples: Sequence[Example], seed: int, hosts: Mapping[str, str] = NO_HOSTS
+) -> LanguageModel:
+    """Return the model that a task names for a role, as `connect` does."""
+    spec, options = task.models[role], task.options.get(role, PLAIN)
+    if is_code(spec):
+        return _application(spec, task.code, given_price(options))
+    return connect(spec, examples=examples, seed=seed, options=options, hosts=hosts)
+
+
+def _application(spec: str, code: Sequence[UserCode], price: Price | None) -> LanguageModel:
+    from socratune.tools.usercode.application import Application  # noqa: PLC0415  # it imports this module
+
+    return replace(Application.of(allowed(spec, code)), price=price)
+
+
+def allowed(spec: str, code: Sequence[UserCode]) -> UserCode:
+    """Return the function that `spec` names. Raises `BadInput` when it is not among those that may be run."""
+    for each in code:
+        if each.spec == spec:
+            return each
+    raise BadInput(f"{spec!r} is code that was not allowed to run", cure="pass --allow-code once you trust it")
 
 
 def _simulated(spec: ModelSpec, examples: Sequence[Example], seed: int) -> LanguageModel:
@@ -131,10 +258,14 @@ def _simulated(spec: ModelSpec, examples: Sequence[Example], seed: int) -> Langu
     return SimulatedTarget(world=world, examples=tuple(examples), seed=seed)
 
 
-def _real(spec: ModelSpec) -> LanguageModel:
+def _real(spec: ModelSpec, options: ModelOptions, hosts: Mapping[str, str], *, keyless: bool = False) -> LanguageModel:
     from socratune.tools.providers.anthropic import AnthropicModel  # noqa: PLC0415  # it imports this module
     from socratune.tools.providers.endpoint import Endpoint  # noqa: PLC0415
+    from socratune.tools.providers.langchain import LangChainModel  # noqa: PLC0415
     from socratune.tools.providers.openai import OpenAIModel  # noqa: PLC0415
 
-    endpoint = Endpoint.of(spec)
-    return OpenAIModel(endpoint=endpoint) if spec.provider == "openai" else AnthropicModel(endpoint=endpoint)
+    if spec.provider == "langchain":
+        return LangChainModel.of(spec, options)
+    endpoint = Endpoint.of(spec, hosts=hosts, keyless=keyless)
+    made = OpenAIModel if spec.provider == "openai" else AnthropicModel
+    return made(endpoint=endpoint, options=options)

@@ -33,10 +33,19 @@ class _Waiting:
 class Purse:
     """Admits calls under the caps of one run.
 
-    `held` says, for each phase, how much of each cap is kept back for later phases.
+    `held` says, for each phase, how much of each cap is kept back for later phases; `minutes_worked`, what earlier
+    processes have used of the minutes.
     """
 
-    def __init__(self, budget: Budget, *, held: Mapping[Phase, Budget], spent: Spent, lost_usd: float = 0.0) -> None:
+    def __init__(
+        self,
+        budget: Budget,
+        *,
+        held: Mapping[Phase, Budget],
+        spent: Spent,
+        lost_usd: float = 0.0,
+        minutes_worked: float = 0.0,
+    ) -> None:
         self.budget = budget
         self.spent = spent
         self._held = held
@@ -44,7 +53,8 @@ class Purse:
         """In flight now; also what calls cost that were sent before a crash and never answered."""
         self._in_flight = 0
         self._queue: deque[_Waiting] = deque()
-        self._deadline = time.monotonic() + budget.minutes * 60 if budget.minutes is not None else None
+        left = budget.minutes - minutes_worked if budget.minutes is not None else None
+        self._deadline = time.monotonic() + left * 60 if left is not None else None
         self._stopped = False
 
     def stop(self) -> None:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
@@ -92,6 +92,11 @@ class Form(Generic[T_co]):
     read: Callable[[str], T_co]
 
     @property
+    def schema(self) -> Mapping[str, object] | None:
+        """The JSON schema of the reply, in the strict form that providers enforce; None for tagged text."""
+        return _strict(self.read.model) if isinstance(self.read, _Json) else None
+
+    @property
     def instructions(self) -> str:
         """How to answer, for the end of an agent's instructions."""
         return f"Reply form: {self.name}\n{self.text}"
@@ -116,16 +121,45 @@ def _object_in(reply: str) -> object:
         raise NotInForm(f"the JSON object is broken or cut: {error}") from error
 
 
-def _json(model: type[M]) -> Callable[[str], M]:
-    def read(reply: str) -> M:
+@dataclass(frozen=True, slots=True)
+class _Json(Generic[M]):
+    """Reads a reply as one JSON object."""
+
+    model: type[M]
+
+    def __call__(self, reply: str) -> M:
         try:
-            return model.model_validate(_object_in(reply))
+            return self.model.model_validate(_object_in(reply))
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"])
             raise NotInForm(f"{where or 'the object'}: {first['msg']}") from error
 
-    return read
+
+def _json(model: type[M]) -> Callable[[str], M]:
+    return _Json(model)
+
+
+def _strict(model: type[BaseModel]) -> Mapping[str, object]:
+    """Return the schema of a model without what a provider may refuse: bounds, patterns, defaults, open objects.
+
+    What is left out here is still checked when the reply is read.
+    """
+    schema = model.model_json_schema()
+    shapes = {name: _shape(shape) for name, shape in schema.get("$defs", {}).items()}
+    return {"title": model.__name__, **_shape(schema), **({"$defs": shapes} if shapes else {})}
+
+
+def _shape(schema: Mapping[str, Any]) -> dict[str, Any]:
+    kept = {name: schema[name] for name in ("$ref", "type", "enum", "const") if name in schema}
+    if "items" in schema:
+        kept["items"] = _shape(schema["items"])
+    if "anyOf" in schema:
+        kept["anyOf"] = [_shape(each) for each in schema["anyOf"]]
+    if "properties" in schema:
+        kept["properties"] = {name: _shape(each) for name, each in schema["properties"].items()}
+        kept |= {"required": list(schema["properties"]), "additionalProperties": False}
+    return kept
 
 
 def json_form(name: str, text: str, model: type[M]) -> Form[M]:

@@ -129,6 +129,11 @@ def test_rows(available: int, cap: int | None) -> int:
     return min(150, available, max(cap // 8, min(30, cap // 4)))
 
 
+def cap_for(rows: int) -> int:
+    """Return the least cap on rollouts under which the final test has so many rows a side, of at most 150."""
+    return 4 * rows if rows <= 30 else 8 * rows
+
+
 def ordered(examples: Iterable[Example], *, seed: int, purpose: str) -> tuple[Example, ...]:
     """Return the one shared random order of these rows for a purpose, whatever order they come in."""
     return tuple(sorted(examples, key=lambda row: (_rank(f"{seed} {purpose}", f"{row.group} {row.id}"), row.id)))

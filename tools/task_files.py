@@ -8,24 +8,27 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 from socratune.memory.errors import BadInput
-from socratune.memory.records import Budget, Constraints, Demo, Example, Prompt, Task
+from socratune.memory.records import Budget, Constraints, Demo, Example, Prompt, Role, Task
 from socratune.tools import template, tokens
 from socratune.tools.datasets import Row, columns_of, examples, read_rows
 from socratune.tools.metrics import check_rows, metric_named
+from socratune.tools.model_spec import is_application, is_code
 from socratune.tools.task_form import Document, Part, budget_of, read_document, read_text, suggestion
+from socratune.tools.task_models import optimizer_for, options_in, replaced
 
 FILE = "file://"
 HOME = ".socratune"
 DEFAULT_BUDGET = Budget(rollouts=600)
+DEFAULT_RECIPE = "auto"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overrides:
-    """What the user says on the command line; None leaves the file's word."""
+    """What is said outside of the task file, on the command line or as a default; None says nothing."""
 
     data: Path | None = None
     """May lie anywhere: the user named it in person."""
@@ -34,6 +37,8 @@ class Overrides:
     recipe: str | None = None
     budget: Budget | None = None
     limit: int | None = None
+    prices: Mapping[Role, tuple[float, float]] = field(default_factory=dict)
+    """USD for a million tokens, in and out."""
 
 
 AS_WRITTEN = Overrides()
@@ -61,16 +66,21 @@ class LoadedTask:
     """What was assumed, one sentence each."""
 
 
-def load_task(path: Path, *, overrides: Overrides = AS_WRITTEN) -> LoadedTask:
-    """Read a task file and its rows. Raises `BadInput` before anything is called."""
-    document = read_document(path)
+def load_task(
+    path: Path, *, overrides: Overrides = AS_WRITTEN, defaults: Overrides = AS_WRITTEN, line: int | None = None
+) -> LoadedTask:
+    """Read a task file, or one line of a file of tasks, and its rows; `defaults` say what the task does not.
+
+    Raises `BadInput` before anything is called.
+    """
+    document = read_document(path, line=line)
     form = document.form
     data = overrides.data or _data_path(document)
     rows = read_rows(data, limit=overrides.limit or form.limit)
     names = _input_names(document, columns_of(rows), data)
     prompt, style = assemble(texts_of(document), demos_of(document), names)
     variables = _variables(document, prompt, names)
-    task = _task(document, prompt, variables, overrides)
+    task = _task(document, prompt, variables, spoken_for(document, overrides, defaults))
     task = replace(task, constraints=_constraints(document, prompt, style, names))
     return LoadedTask(
         task=task,
@@ -93,9 +103,11 @@ def parse_budget(text: str) -> Budget:
     return budget_of(caps, place="--budget")
 
 
-def optimizer_for(target: str) -> str:
-    """Return the model that improves the prompt when none is named: one key then suffices."""
-    return f"sim:{target.split(':')[1]}:strong" if target.startswith("sim:") else target
+def own_cost(task: Task) -> str | None:
+    """Say of an application that its cost is its own; None of any other target."""
+    if not is_application(task.target):
+        return None
+    return "your application's own cost is not counted, unless it reports it: return Answer(text, usd=...)"
 
 
 def texts_of(document: Document, *, read: Callable[[Path], str] = read_text) -> dict[Part, str]:
@@ -118,10 +130,13 @@ def file_of(document: Document, part: Part) -> Path | None:
     written = document.form.parts[part].strip()
     if not written.startswith(FILE) or "\n" in written:
         return None
-    place, relative = document.at(key_of(document, part)), written.removeprefix(FILE)
+    return beside(document.path.parent, written.removeprefix(FILE), place=document.at(key_of(document, part)))
+
+
+def beside(folder: Path, relative: str, *, place: str) -> Path:
+    """Return a file that a task file leads to: in this folder, and through no link. Raises `BadInput` otherwise."""
     if ".." in PurePosixPath(relative).parts or PurePosixPath(relative).is_absolute():
-        raise BadInput(f"{written!r} leads out of the folder", place=place, cure="put the file beside the task file")
-    folder = document.path.parent
+        raise BadInput(f"{relative!r} leads out of the folder", place=place, cure="put the file beside the task file")
     return _inside(folder, folder / relative, place=place, cure="put the file itself beside the task file")
 
 
@@ -203,32 +218,54 @@ def _variables(document: Document, prompt: Prompt, names: tuple[str, ...]) -> tu
     return variables
 
 
-def _task(document: Document, prompt: Prompt, variables: tuple[str, ...], overrides: Overrides) -> Task:
+def spoken_for(document: Document, overrides: Overrides, defaults: Overrides) -> Overrides:
+    """Return what holds: the command's word goes before the file's, and that before the defaults."""
+    form, budget = document.form, Budget(**document.form.budget.model_dump())
+    return Overrides(
+        target=overrides.target or (form.target.spec if form.target else defaults.target),
+        optimizer=overrides.optimizer or (form.optimizer.spec if form.optimizer else defaults.optimizer),
+        prices=overrides.prices,
+        recipe=overrides.recipe or form.recipe or defaults.recipe,
+        budget=next(
+            (each for each in (overrides.budget, budget, defaults.budget) if each not in (None, Budget())), None
+        ),
+    )
+
+
+def _task(document: Document, prompt: Prompt, variables: tuple[str, ...], chosen: Overrides) -> Task:
     form = document.form
-    target = overrides.target or form.target
-    if target is None:
-        cure = "write `target:` and the model that will run the prompt, or pass --target"
-        raise BadInput("names no target", place=document.at("target"), cure=cure)
+    if chosen.target is None:
+        problem = "no model is named that runs the prompt"
+        cure = "write `target: openai:gpt-4.1-mini`, pass --target or set SOCRATUNE_TARGET"
+        raise BadInput(problem, place=document.at("target"), cure=cure)
+    optimizer = chosen.optimizer or optimizer_for(chosen.target)
+    if not optimizer:
+        cure = "write `optimizer:` and the model that improves the prompt, or pass --optimizer"
+        raise BadInput("names no optimizer, and an application cannot be one", place=document.at("target"), cure=cure)
     metric, options = _metric(document)
-    budget = overrides.budget or Budget(**form.budget.model_dump())
     return Task(
-        name=form.name or document.path.stem,
+        name=document.name,
         goal=form.goal,
         prompt=prompt,
         variables=variables,
         metric=metric,
         metric_options=options,
-        target=target,
-        optimizer=overrides.optimizer or form.optimizer or optimizer_for(target),
-        max_output_tokens=form.max_output_tokens,
-        budget=DEFAULT_BUDGET if budget == Budget() else budget,
-        recipe=overrides.recipe or form.recipe,
+        target=chosen.target,
+        optimizer=optimizer,
+        options=options_in(document, {"target": chosen.target, "optimizer": chosen.optimizer}, chosen.prices),
+        max_output_tokens=form.longest_answer,
+        budget=chosen.budget or DEFAULT_BUDGET,
+        recipe=chosen.recipe or DEFAULT_RECIPE,
     )
 
 
 def _metric(document: Document) -> tuple[str, dict[str, str | float]]:
     written = document.form.metric or {"name": "exact"}
     name, options = str(written["name"]), {key: value for key, value in written.items() if key != "name"}
+    if is_code(name) and options:
+        raise BadInput(f"{name} has options", place=document.at("metric"), cure="a function of your own takes none")
+    if is_code(name):
+        return name, {}
     try:
         metric_named(name, options)
     except BadInput as error:
@@ -238,7 +275,7 @@ def _metric(document: Document) -> tuple[str, dict[str, str | float]]:
 
 def _examples(rows: tuple[Row, ...], task: Task, expected: str) -> tuple[Example, ...]:
     """Return the examples, each with an expected output that the metric can use."""
-    found = examples(rows, inputs=task.variables, expected=expected)
+    found = examples(rows, inputs=task.variables, expected=expected, whole=is_code(task.metric))
     for row, example in zip(rows, found, strict=True):
         try:
             check_rows(task.metric, (example,))
@@ -259,6 +296,8 @@ def _constraints(document: Document, prompt: Prompt, style: template.Style, name
 
 def _notes(document: Document, task: Task, style: template.Style) -> Iterator[str]:
     used = template.variables(task.prompt.instructions, task.variables)
+    if (cost := own_cost(task)) is not None:
+        yield cost
     if document.form.metric is None:
         yield "no metric is named; answers count when they equal the expected text (exact)"
     if style != "native":
@@ -267,6 +306,7 @@ def _notes(document: Document, task: Task, style: template.Style) -> Iterator[st
         yield f"the user turn lists the columns {', '.join(task.variables)}; `inputs:` chooses among them"
     if task.prompt.user is not None and set(task.variables) - set(used):
         yield f"the prompt does not show the inputs {', '.join(sorted(set(task.variables) - set(used)))}"
+    yield from replaced(document, task)
     length, most = tokens.estimate(task.prompt.instructions), task.constraints.max_tokens
     if most is not None and length > most:
         yield f"the prompt is about {length} tokens long, over its own limit of {most}; every edit has to shorten it"

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
@@ -17,19 +17,26 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from socratune.memory.errors import BadInput
 from socratune.memory.records import Budget
 from socratune.tools.datasets import well_formed
+from socratune.tools.model_form import ModelForm, ModelKey, PriceForm
 
 LARGEST_FILE = 1024 * 1024
 """Bytes."""
 
 Part = Literal["system", "user"]
+F = TypeVar("F", bound=BaseModel)
 
 
 def _not_yet(value: object) -> object:
     """Refuse what a later version will read."""
     if isinstance(value, dict):
         raise ValueError("a mapping is not supported yet; write one text")  # noqa: TRY004  # pydantic reads ValueError
+    return value
+
+
+def _model(value: object) -> object:
+    """Refuse code where only a model can stand."""
     if isinstance(value, str) and value.startswith("python:"):
-        raise ValueError("python: is not supported yet")
+        raise ValueError("python: names your application or your metric, and neither can be this")
     return value
 
 
@@ -38,7 +45,7 @@ def _metric(value: object) -> object:
     if not isinstance(options, dict):
         return value
     name = str(options.get("name", next(iter(options), "")))
-    if name in ("rubric", "pairwise") or name.startswith("python:"):
+    if name in ("rubric", "pairwise"):
         raise ValueError(f"{name} is not supported yet")
     if not isinstance(options.get("name"), str):
         raise ValueError("has no name; write {name: numeric, tolerance: 0.01}")  # noqa: TRY004
@@ -61,6 +68,10 @@ class BudgetForm(_Form):
     calls: int | None = Field(default=None, ge=0)
     tokens: int | None = Field(default=None, ge=0)
     minutes: float | None = Field(default=None, gt=0)
+
+
+BudgetField = Annotated[BudgetForm, BeforeValidator(_usd)]
+"""A bare number is USD."""
 
 
 class ConstraintsForm(_Form):
@@ -98,10 +109,10 @@ class TaskForm(_Form):
     inputs: tuple[str, ...] | None = Field(default=None, min_length=1)
     expected: str = "expected"
     metric: Annotated[dict[str, str | float] | None, BeforeValidator(_metric)] = None
-    target: Annotated[str | None, BeforeValidator(_not_yet)] = None
-    optimizer: Annotated[str | None, BeforeValidator(_not_yet)] = None
-    recipe: str = "auto"
-    budget: Annotated[BudgetForm, BeforeValidator(_usd)] = BudgetForm()
+    target: ModelKey = None
+    optimizer: Annotated[ModelKey, BeforeValidator(_model)] = None
+    recipe: str | None = None
+    budget: BudgetField = BudgetForm()
     constraints: ConstraintsForm = ConstraintsForm()
     max_output_tokens: int = Field(default=512, ge=1)
     limit: int | None = Field(default=None, ge=1)
@@ -115,6 +126,18 @@ class TaskForm(_Form):
         if len(set(roles)) < len(roles):
             raise ValueError("messages: more than one message of a role is not supported yet")
         return self
+
+    @model_validator(mode="after")
+    def _one_length(self) -> TaskForm:
+        said = self.target.max_tokens if self.target else None
+        if said is not None and "max_output_tokens" in self.model_fields_set and said != self.max_output_tokens:
+            raise ValueError(f"target: max_tokens is {said} and max_output_tokens {self.max_output_tokens}; write one")
+        return self
+
+    @property
+    def longest_answer(self) -> int:
+        """Tokens of the target's longest answer."""
+        return (self.target.max_tokens if self.target else None) or self.max_output_tokens
 
     @property
     def parts(self) -> dict[Part, str]:
@@ -140,35 +163,56 @@ class Document:
     """A task file that was read: its form, and where each key stands."""
 
     path: Path
+    line: int | None = None
+    """Of a file with one task a line, which line this is, counted from 1."""
     form: TaskForm
     written: Mapping[str, object]
     """The keys as they were written, in their order."""
     lines: Mapping[str, int]
+
+    @property
+    def name(self) -> str:
+        """What the task is called where it gives no name itself."""
+        return self.form.name or (self.path.stem if self.line is None else f"{self.path.stem}-{self.line}")
 
     def at(self, key: str) -> str:
         """Return the place of a key, for messages."""
         return f"{self.path}:{self.lines.get(key, 1)}"
 
 
-def read_document(path: Path) -> Document:
-    """Read a task file."""
-    return parse_document(read_text(path), path)
+def read_document(path: Path, *, line: int | None = None) -> Document:
+    """Read a task file, or one line of a JSONL file of tasks: a line of JSON is YAML, too."""
+    text = read_text(path)
+    if line is None:
+        return parse_document(text, path)
+    # The empty lines before it keep the places that messages name.
+    return replace(parse_document("\n" * (line - 1) + text.split("\n")[line - 1], path), line=line)
 
 
 def parse_document(text: str, path: Path) -> Document:
     """Read the text of a task file that stands, or will stand, at `path`."""
+    written, lines = parse_mapping(text, path, what="a task file", cure="see `socratune init`")
+    form = checked_form(TaskForm, written, place=str(path), lines=lines)
+    return Document(path=path, form=form, written=written, lines=lines)
+
+
+def parse_mapping(text: str, path: Path, *, what: str, cure: str) -> tuple[dict[str, object], dict[str, int]]:
+    """Return the keys of a YAML file as they are written, and the line of each."""
     try:
         node, written = yaml.compose(text, Loader=yaml.SafeLoader), _Loader(text).get_single_data()
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise _syntax_error(error, text, path) from error
     if not isinstance(node, yaml.MappingNode) or not isinstance(written, dict):
-        raise BadInput("a task file holds `key: value` lines", place=f"{path}:1", cure="see `socratune init`")
-    lines = _lines(node, path)
+        raise BadInput(f"{what} holds `key: value` lines", place=f"{path}:1", cure=cure)
+    return written, _lines(node, path)
+
+
+def checked_form(form: type[F], written: object, *, place: str, lines: Mapping[str, int] | None = None) -> F:
+    """Return a form with these keys. Raises `BadInput` with the first thing that is wrong, and its line if known."""
     try:
-        form = TaskForm.model_validate(written)
+        return form.model_validate(written)
     except ValidationError as error:
-        raise _complaint(error, TaskForm, place=str(path), lines=lines) from error
-    return Document(path=path, form=form, written=written, lines=lines)
+        raise _complaint(error, form, place=place, lines=lines) from error
 
 
 def read_text(path: Path) -> str:
@@ -187,10 +231,7 @@ def read_text(path: Path) -> str:
 
 def budget_of(caps: Mapping[str, object], *, place: str) -> Budget:
     """Check caps that were given by name."""
-    try:
-        return Budget(**BudgetForm.model_validate(caps).model_dump())
-    except ValidationError as error:
-        raise _complaint(error, BudgetForm, place=place) from error
+    return Budget(**checked_form(BudgetForm, caps, place=place).model_dump())
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:
@@ -224,12 +265,14 @@ def _complaint(
     error: ValidationError, form: type[BaseModel], *, place: str, lines: Mapping[str, int] | None = None
 ) -> BadInput:
     """Put the first thing that is wrong in one line."""
-    first = error.errors(include_url=False)[0]
+    # A word that is not known comes first: often it stands for the key that is missing.
+    found = error.errors(include_url=False)
+    first = next((each for each in found if each["type"] == "extra_forbidden"), found[0])
     steps = [str(step) for step in first["loc"]]
     key = ".".join(steps)
     where = f"{place}:{lines.get(steps[0], 1) if steps else 1}" if lines is not None else place
     if first["type"] == "extra_forbidden":
-        nested = _NESTED.get(steps[0], form) if len(steps) > 1 else form
+        nested = _NESTED.get(steps[-2], _NESTED.get(steps[0], form)) if len(steps) > 1 else form
         return BadInput(f"unknown key {key!r}", place=where, cure=suggestion(steps[-1], nested.model_fields))
     said = str(first.get("ctx", {}).get("error", first["msg"]))
     cure = "write a text, in quotes if need be" if first["type"] == "string_type" else ""
@@ -243,4 +286,7 @@ _NESTED: Mapping[str, type[BaseModel]] = {
     "constraints": ConstraintsForm,
     "messages": MessageForm,
     "demos": DemoForm,
+    "target": ModelForm,
+    "optimizer": ModelForm,
+    "price": PriceForm,
 }

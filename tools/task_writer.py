@@ -22,11 +22,12 @@ from socratune.tools.task_files import (
     demos_of,
     file_of,
     key_of,
-    optimizer_for,
     root_of,
     texts_of,
 )
 from socratune.tools.task_form import Document, Part, parse_document, read_text
+from socratune.tools.task_models import changed_models
+from socratune.tools.usercode.reference import moved
 from socratune.tools.yaml_edits import dump, edited, key_edit, line_end, text_edit
 
 PROMPT_KEYS = ("prompt", "system", "user", "messages", "demos")
@@ -35,7 +36,7 @@ PROMPT_KEYS = ("prompt", "system", "user", "messages", "demos")
 def write_task(path: Path, prompt: Prompt, original: LoadedTask) -> None:
     """Write a task file like the original with another prompt, in the same placeholder style."""
     style, texts = _in_style(prompt, original)
-    keys = _keys(path, original) | _locked(original, style)
+    keys = keys_at(path, original) | _locked(original, style)
     content: dict[str, object] = {}
     for key, value in keys.items():
         if key not in PROMPT_KEYS:
@@ -54,6 +55,9 @@ def apply(original: LoadedTask, prompt: Prompt) -> Path:
     Raises `BadInput`, and leaves every file as it was, when that cannot be done or the prompt there is another by now.
     """
     path = original.source.document.path
+    if original.source.document.line is not None:
+        cure = "take the new prompt from best.yaml in the run's folder"
+        raise BadInput("a task that is a line of a file is not written back", place=str(path), cure=cure)
     before = read_text(path)
     document = parse_document(before, path)
     if not _holds(document, original.task.prompt, original):
@@ -101,13 +105,14 @@ def _holds(
     return assemble(texts, demos_of(document), original.source.names)[0] == prompt
 
 
-def _keys(path: Path, original: LoadedTask) -> dict[str, object]:
+def keys_at(path: Path, original: LoadedTask) -> dict[str, object]:
     """Return the keys of a task file at `path`, the user's overrides among them."""
     task, written = original.task, original.source.document.written
     keys: dict[str, object] = {"name": task.name, **written, "data": _data_from(path, original.source.data)}
-    defaults = {"target": "", "optimizer": optimizer_for(task.target), "recipe": "auto"}
-    chosen = {"target": task.target, "optimizer": task.optimizer, "recipe": task.recipe}
-    return keys | {key: value for key, value in chosen.items() if key in written or value != defaults[key]}
+    recipe = {"recipe": task.recipe} if "recipe" in written or task.recipe != "auto" else {}
+    keys |= changed_models(original.source.document, task) | recipe
+    code = {each.spec: moved(each, root_of(path)) for each in task.code}
+    return {key: code.get(value, value) if isinstance(value, str) else value for key, value in keys.items()}
 
 
 def _locked(original: LoadedTask, style: template.Style) -> dict[str, object]:

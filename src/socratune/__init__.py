@@ -14,15 +14,18 @@ if TYPE_CHECKING:
     from socratune.graphs.engine import Settings
     from socratune.graphs.result import Result
     from socratune.memory.errors import BadInput, Interrupted, Paused, RunOwned
-    from socratune.memory.records import Budget, Example, Prompt, Task
+    from socratune.memory.records import Budget, Example, ModelOptions, Prompt, Task
+    from socratune.memory.usercode import Answer
 
     __version__: str
 
 __all__ = [
+    "Answer",
     "BadInput",
     "Budget",
     "Example",
     "Interrupted",
+    "ModelOptions",
     "Paused",
     "Prompt",
     "Result",
@@ -39,7 +42,8 @@ _PLACES = {
     "graphs.engine": ("Settings",),
     "graphs.result": ("Result",),
     "memory.errors": ("BadInput", "Interrupted", "Paused", "RunOwned"),
-    "memory.records": ("Budget", "Example", "Prompt", "Task"),
+    "memory.records": ("Budget", "Example", "ModelOptions", "Prompt", "Task"),
+    "memory.usercode": ("Answer",),
 }
 _PLACE_OF = {name: f"socratune.{place}" for place, names in _PLACES.items() for name in names}
 

@@ -2,50 +2,106 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
 
-from rich.console import RenderableType
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from socratune.graphs.engine import Settings
+from socratune.agreement import Sending
+from socratune.memory.errors import BadInput
 from socratune.memory.lessons import Lessons
-from socratune.memory.records import Budget, Role
+from socratune.memory.records import Budget, Example, Role, Task
 from socratune.memory.runs import Home
 from socratune.outcome import short
 from socratune.text import one_line, plain
-from socratune.tools.allotment import allot
-from socratune.tools.forecast import Forecast, Use, forecast
-from socratune.tools.models import Price, connect
-from socratune.tools.splits import Splits, data_notes, split
+from socratune.tools.allotment import TEST_SHARE, allot
+from socratune.tools.caller import unpriced
+from socratune.tools.forecast import Forecast, Range, forecast, scoring
+from socratune.tools.model_spec import NO_HOSTS, is_application
+from socratune.tools.models import Price, check_role, price_for
+from socratune.tools.splits import Splits, cap_for, data_notes, split
+from socratune.tools.statistics import detectable, rows_for
 from socratune.tools.task_files import LoadedTask
+
+NOT_OURS = Price(input=0.0, output=0.0)
+"""Of an application: what it spends is no part of a forecast, and a note says so."""
+
+UNITS = {"usd": "USD", "rollouts": "target calls", "calls": "calls", "tokens": "tokens", "minutes": "minutes"}
+MOST_TEST_ROWS = 150
+"""A side; no budget buys more."""
+WANTED = 0.10
+"""A gain that people hope to see proven."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outlook:
     """What lies before a run."""
 
+    loaded: LoadedTask
     splits: Splits
     forecast: Forecast
     notes: tuple[str, ...]
-    simulated: bool
-    """No real model takes part, so that nothing is paid."""
+    missing: tuple[str, ...]
+    """Why the run cannot start from here as yet, a line each."""
+
+    @property
+    def budget(self) -> Budget:
+        """The caps."""
+        return self.loaded.task.budget
+
+    @property
+    def sendings(self) -> tuple[Sending, ...]:
+        """What each model is sent."""
+        return sendings_of(self.loaded)
+
+    @property
+    def simulated(self) -> bool:
+        """No real model takes part, so that nothing is paid."""
+        return all(sending.simulated for sending in self.sendings)
 
 
-def forecast_of(loaded: LoadedTask, home: Home, settings: Settings) -> Outlook:
-    """Look ahead without a call. Raises `BadInput` when the rows cannot be divided."""
+def sendings_of(loaded: LoadedTask) -> tuple[Sending, ...]:
+    """Return what each model of a task is sent."""
+    rows, train = f"the prompt and all {len(loaded.examples)} rows", "the prompt and train rows with their answers"
+    return (
+        Sending(model=loaded.task.target, role="runs the prompt", texts=rows),
+        Sending(model=loaded.task.optimizer, role="improves it", texts=train),
+    )
+
+
+def outlook_of(loaded: LoadedTask, home: Home, *, hosts: Mapping[str, str] = NO_HOSTS) -> Outlook:
+    """Look ahead, without a call and without a key. Raises `BadInput` when the rows cannot be divided."""
     task = loaded.task
     splits = split(loaded.examples, salt=home.salt(), sealed=sealed_groups(home))
     prices: dict[Role, Price | None] = {
-        "target": connect(task.target, examples=loaded.examples, seed=settings.seed).price,
-        "optimizer": connect(task.optimizer, examples=loaded.examples, seed=settings.seed).price,
+        role: NOT_OURS if is_application(spec) else price_for(task, role, hosts=hosts)
+        for role, spec in task.models.items()
     }
     return Outlook(
+        loaded=loaded,
         splits=splits,
         forecast=forecast(task, splits, allot(task.budget, splits), prices),
         notes=(*loaded.notes, *splits.notes, *data_notes(loaded.examples)),
-        simulated=all(spec.startswith("sim:") for spec in (task.target, task.optimizer)),
+        missing=(*dict.fromkeys(_missing(task, hosts)), *_unpriced(task, prices)),
     )
+
+
+def _missing(task: Task, hosts: Mapping[str, str]) -> Iterator[str]:
+    for role in task.models:
+        try:
+            check_role(task, role, hosts=hosts)
+        except BadInput as error:
+            yield str(error)
+
+
+def _unpriced(task: Task, prices: Mapping[Role, Price | None]) -> Iterator[str]:
+    for role, price in prices.items():
+        if price is None and task.budget.usd is not None:
+            yield str(unpriced(task.models[role], role))
+            return
 
 
 def sealed_groups(home: Home) -> frozenset[str]:
@@ -59,55 +115,126 @@ def sealed_groups(home: Home) -> frozenset[str]:
         lessons.close()
 
 
-def forewarning(loaded: LoadedTask, outlook: Outlook) -> RenderableType:
+def as_record(outlook: Outlook) -> dict[str, Any]:
+    """Return the object that `estimate --json` prints."""
+    found, splits = outlook.forecast, outlook.splits
+    return {
+        "schema_version": 1,
+        "rows": len(outlook.loaded.examples),
+        "splits": {name: len(getattr(splits, name)) for name in ("train", "dev", "test")},
+        "test": {"rows": found.test_rows, "detectable": found.provable, "detectable_even": found.even},
+        "roles": {role: asdict(each) for role, each in found.roles.items()},
+        "total": asdict(found.total),
+        "rounds": found.rounds,
+        "caps": {cap: limit for cap, limit in asdict(outlook.budget).items() if limit is not None},
+        "first_cap": found.first_cap,
+        "models": [str(sending) for sending in outlook.sendings],
+        "missing": list(outlook.missing),
+        "notes": list(outlook.notes),
+        "advice": advice(outlook),
+    }
+
+
+def forewarning(outlook: Outlook) -> RenderableType:
     """Return what is said before the first call."""
-    task, splits = loaded.task, outlook.splits
+    found, examples = outlook.forecast, outlook.loaded.examples
+    lines = [
+        ("rows", f"{len(examples)} from {short(outlook.loaded.source.data)}: {_plan(outlook.splits, found)}"),
+        *(("note", note) for note in outlook.notes),
+        ("proof", _proof(found)),
+        *(("advice", each) for each in advice(outlook)),
+        *(("models" if number == 0 else "", str(each)) for number, each in enumerate(outlook.sendings)),
+        *(("missing", each) for each in outlook.missing),
+        ("caps", _caps(outlook)),
+    ]
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="bold", no_wrap=True)
-    models = f"{task.target} runs the prompt, {task.optimizer} improves it"
-    lines = [
-        ("rows", f"{len(loaded.examples)} from {short(loaded.source.data)}: {_plan(splits, outlook.forecast)}"),
-        *(("note", note) for note in outlook.notes),
-        ("proof", _proof(outlook.forecast)),
-        ("use", _uses(outlook)),
-        ("caps", _caps(task.budget)),
-        ("models", f"{models}; {'simulated, so no text leaves this machine' if outlook.simulated else _sent(splits)}"),
-    ]
     for label, line in lines:
         grid.add_row(label, Text(plain(line)))
-    return grid
+    return Group(grid, Text(""), _uses(outlook), Text(""))
 
 
-def _plan(splits: Splits, outlook: Forecast) -> str:
-    sealed = f"{outlook.test_rows} of {len(splits.test)} test (sealed until the end)"
+def _plan(splits: Splits, found: Forecast) -> str:
+    sealed = f"{found.test_rows} of {len(splits.test)} test (sealed until the end)"
     if splits.shared:
         return f"{len(splits.dev)} that agents read and that score edits, {sealed}"
     return f"{len(splits.train)} train (agents read them), {len(splits.dev)} dev (score edits), {sealed}"
 
 
-def _sent(splits: Splits) -> str:
-    return (
-        f"your prompt and all rows go to the first, the prompt and up to {len(splits.train)} train rows to the second"
-    )
-
-
-def _proof(outlook: Forecast) -> str:
-    if not outlook.test_rows:
+def _proof(found: Forecast) -> str:
+    if not found.test_rows:
         return "this budget leaves no rows for the final test, so nothing can be proven"
-    if outlook.provable >= 1:
-        return f"{outlook.test_rows} test rows a side are too few to prove any gain with an 80 % chance"
-    gain, even = _points(outlook.provable), _points(outlook.even)
-    return f"on {outlook.test_rows} test rows, a gain of {gain} has an 80 % chance to be proven, {even} an even one"
+    if found.provable >= 1:
+        return f"{found.test_rows} test rows a side are too few to prove any gain with an 80 % chance"
+    gain, even = _points(found.provable), _points(found.even)
+    return f"on {found.test_rows} test rows, a gain of {gain} has an 80 % chance to be proven, {even} an even one"
 
 
 def _points(share: float) -> str:
     return f"{round(share * 100)} points"
 
 
-def _uses(outlook: Outlook) -> str:
-    low, high = outlook.forecast.low, outlook.forecast.high
-    calls = f"{_between(low.rollouts, high.rollouts)} target and {_between(low.optimizer_calls, high.optimizer_calls)} "
-    return f"{calls}optimizer calls, {_between(low.tokens, high.tokens)} tokens, {_usd(low, high, outlook)}"
+def advice(outlook: Outlook) -> list[str]:
+    """Say what more money or more rows would buy, a sentence each; it is all arithmetic."""
+    found, budget, sealed = outlook.forecast, outlook.budget, len(outlook.splits.test)
+    said = []
+    most = min(MOST_TEST_ROWS, sealed)
+    if found.test_rows < most:
+        unit = "target calls" if budget.rollouts is not None else "calls"
+        gain = f", on which {_points(detectable(most))} have an 80 % chance" if detectable(most) < 1 else ""
+        more = f"{cap_for(most):,} {unit} would give {most}{gain}"
+        said.append(f"At this budget the test has {found.test_rows} rows a side; {more}.")
+    elif sealed < MOST_TEST_ROWS and found.provable > WANTED:
+        rows = rows_for(WANTED)
+        said.append(f"A gain of {_points(WANTED)} needs about {rows} test rows: {2 * rows} labelled rows give them.")
+    said += _tight(outlook)
+    if not found.rounds:
+        said.append("The caps leave no room for a round of proposals; raise them.")
+    return said
+
+
+def _tight(outlook: Outlook) -> list[str]:
+    """Say when the USD that are held for the test do not pay for its rows."""
+    found, usd = outlook.forecast, outlook.budget.usd
+    low, high = found.test.low.usd, found.test.high.usd
+    if usd is None or not low or not high:
+        return []
+    paid = int(found.test_rows * TEST_SHARE * usd / ((low + high) / 2))
+    if paid >= found.test_rows:
+        return []
+    held = f"{TEST_SHARE * 100:.0f} % of {usd:.2f} USD are held for the test"
+    return [f"{held} and pay for about {paid} of its {found.test_rows} rows a side."]
+
+
+def _uses(outlook: Outlook) -> RenderableType:
+    """Return the forecast as a table: a role a line, and their sum."""
+    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
+    table.add_column("forecast", style="bold", no_wrap=True)
+    for name in ("calls", "tokens", "USD"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for name, each in (*outlook.forecast.roles.items(), ("all", outlook.forecast.total)):
+        table.add_row(name, *_cells(each))
+    return table
+
+
+def _cells(each: Range) -> tuple[str, str, str]:
+    """Return calls, tokens and USD from low to high."""
+    calls = _between(each.low.calls, each.high.calls)
+    tokens = _between(each.low.tokens, each.high.tokens)
+    if each.low.usd is None or each.high.usd is None:
+        return calls, tokens, "price not known"
+    return calls, tokens, f"{_dollars(each.low.usd)} to {_dollars(each.high.usd)}"
+
+
+def _dollars(usd: float) -> str:
+    return "<0.01" if 0 < usd < 0.01 else f"{usd:,.2f}"
+
+
+def scoring_line(task: Task, rows: Sequence[Example], calls: int) -> str:
+    """Return what scoring uses, in words."""
+    _, tokens, usd = _cells(scoring(task, rows, calls, price_for(task, "target")))
+    priced = usd if usd.startswith("price") else f"{usd} USD"
+    return f"{calls:,} calls, {tokens} tokens, {priced}; {caps_of(task.budget)}"
 
 
 def _between(low: int, high: int) -> str:
@@ -119,15 +246,15 @@ def _rounded(number: int) -> int:
     return int(float(f"{number:.2g}"))
 
 
-def _usd(low: Use, high: Use, outlook: Outlook) -> str:
-    if low.usd is None or high.usd is None:
-        return "at a price that is not known"
-    ends = f"{low.usd:.2f} to {high.usd:.2f} USD"
-    return f"{ends} (simulated: nothing is paid)" if outlook.simulated else ends
+def _caps(outlook: Outlook) -> str:
+    found = outlook.forecast
+    first = f"{UNITS[found.first_cap]} run out first" if found.first_cap else "a search is likely to end before"
+    paid = "; simulated, so nothing is paid" if outlook.simulated else ""
+    return f"{caps_of(outlook.budget)}; about {found.rounds} rounds of proposals fit; {first}{paid}"
 
 
-def _caps(budget: Budget) -> str:
-    units = {"usd": "USD", "rollouts": "target calls", "calls": "calls", "tokens": "tokens", "minutes": "minutes"}
-    caps = [(getattr(budget, name), unit) for name, unit in units.items()]
+def caps_of(budget: Budget) -> str:
+    """Return the caps in words."""
+    caps = [(getattr(budget, name), unit) for name, unit in UNITS.items()]
     shown = [f"{cap:,.2f} {unit}" if unit == "USD" else f"{cap:,g} {unit}" for cap, unit in caps if cap is not None]
-    return one_line(f"never more than {' or '.join(shown)}" if shown else "none")
+    return one_line(f"never more than {' or '.join(shown)}" if shown else "no cap")

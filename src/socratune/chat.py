@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from socratune.graphs.chat_engine import ChatOrder, advance
 from socratune.memory.errors import BadInput
 from socratune.memory.records import Budget
 from socratune.memory.talk import SKIPPED, Talk
-from socratune.tools.datasets import Row, read_rows
+from socratune.tools.datasets import Row
 from socratune.tools.pasted import files_named, is_prompt, taken_apart
 from socratune.tools.task_form import read_text, suggestion
 
@@ -46,9 +45,6 @@ class Chat:
     desk: Desk
     runs: Runs
     commands: Commands
-    optimizer: str
-    consent: Callable[[], None]
-    """Asks, before the first call, whether it may be paid for. Raises `BadInput` when nobody can be asked."""
 
     @property
     def talk(self) -> Talk:
@@ -73,11 +69,13 @@ class Chat:
     def _advance(self) -> int:
         """Let the graph go on to where it needs words."""
         if self.talk.said(1) is not None:
-            self.consent()
-        budget = self.runs.budget or Budget()
+            self.runs.consent()
+        models = self.desk.sources.models
         order = ChatOrder(
-            optimizer=self.optimizer,
-            budget=budget,
+            optimizer=models.optimizer,
+            options=models.options,
+            hosts=self.runs.settings.hosts,
+            budget=self.runs.budget or Budget(),
             runs_spent=self.runs.total_of_runs,
             rows=self.desk.rows_seen(),
             seed=self.runs.settings.seed,
@@ -145,7 +143,7 @@ class Chat:
         """Take in the files that some words name; words that are nothing but a file's name are no words."""
         for path, kind in files_named(words, Path.cwd()).items():
             if kind == "rows":
-                self._kept(asyncio.run(self.desk.add(read_rows(path), path)))
+                self._kept(asyncio.run(self.desk.add(self.desk.sources.rows(path), path)))
             elif turn == 1 and self.talk.current() is None:
                 asyncio.run(self.desk.adopt_text(read_text(path)))
                 self._kept(f"{path.name} as your prompt.")

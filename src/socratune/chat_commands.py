@@ -26,7 +26,7 @@ COMMANDS = {
     "/why": "why it changed, and which words meet which requirement",
     "/accept": "take the prompt, and write it into the file that the chat is about",
     "/undo": "go back one prompt",
-    "/examples": "rows that agents may read",
+    "/examples": "rows that the agents of a run may read",
     "/cost": "what was spent, by role",
     "/save": "[file] write the prompt to a new file",
     "/help": "this list",
@@ -175,7 +175,7 @@ class Commands:
     def _examples(self) -> None:
         if self.desk.data is None:
             raise BadInput("there are no rows yet", cure="paste labelled rows, or name a file with them")
-        self.terminal.show(rows_shown(self.desk.rows_seen()))
+        self.terminal.show(rows_shown(self.desk.rows_seen(), self.desk.samples()))
 
 
 def _reasons(result: Result) -> Iterator[str]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from socratune.before import sealed_groups
+from socratune.chat_sources import Sources
 from socratune.memory.errors import BadInput
 from socratune.memory.records import Example, Prompt
 from socratune.memory.runs import Home, RunFolder
@@ -16,20 +17,30 @@ from socratune.memory.talk import Card, RowsSeen, Talk, Version
 from socratune.orders import read_task
 from socratune.outcome import replace_text
 from socratune.tools import template
-from socratune.tools.datasets import Row, columns_of, examples, read_rows
+from socratune.tools.datasets import Row, columns_of, examples
 from socratune.tools.draft_check import held
 from socratune.tools.guess import LONGEST_LABEL, roles
 from socratune.tools.metrics import check_rows
 from socratune.tools.splits import MOST_CLASSES, split
 from socratune.tools.task_files import LoadedTask, Overrides
 from socratune.tools.task_form import parse_document, read_text
-from socratune.tools.task_writer import PROMPT_KEYS, apply
+from socratune.tools.task_writer import PROMPT_KEYS, apply, keys_at
 from socratune.tools.yaml_edits import dump
 
 SAMPLES = 5
-"""Train rows that agents, and the person, are shown."""
-TASKS = (".yaml", ".yml")
+"""Train rows that the person is shown."""
 _NAMES = re.compile(r"\{\{?\s*([^\W\d]\w*)\s*\}?\}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Labelled:
+    """Rows, and what is what in them."""
+
+    rows: tuple[Example, ...]
+    inputs: tuple[str, ...]
+    expected: str
+    metric: str
+    """The task file's, or the one that fits the answers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,15 +50,17 @@ class Desk:
     folder: RunFolder
     home: Home
     talk: Talk
-    file: Path | None
-    """The task file or prompt file that the chat is about, absolute; None without one."""
-    overrides: Overrides
+    sources: Sources
+
+    @property
+    def file(self) -> Path | None:
+        """The task file or prompt file that the chat is about, absolute; None without one."""
+        return self.sources.file
 
     @property
     def task(self) -> LoadedTask | None:
         """The task file as it is now."""
-        known = self.file is not None and self.file.suffix in TASKS
-        return read_task(self.file, self.overrides) if known and self.file is not None else None
+        return self.sources.task()
 
     @property
     def data(self) -> Path | None:
@@ -67,8 +80,9 @@ class Desk:
                 await self.talk.say(0, task.task.goal)
         elif self.file is not None:
             await self.adopt_text(read_text(self.file))
-        if task is None and self.overrides.data is not None:
-            await self.add(read_rows(self.overrides.data), self.overrides.data)
+        data = self.sources.overrides.data
+        if task is None and data is not None:
+            await self.add(self.sources.rows(data), data)
 
     async def adopt_text(self, text: str) -> None:
         """Take a text for the person's prompt."""
@@ -82,7 +96,7 @@ class Desk:
 
         `file`, absolute, is where they stand already.
         """
-        before = read_rows(self.data) if self.data is not None else ()
+        before = self.sources.rows(self.data) if self.data is not None else ()
         fitting = self._named_like_prompt(rows)
         together = bool(before) and set(columns_of(before)) == set(columns_of(fitting))
         merged = (*before, *fitting) if together else fitting
@@ -92,12 +106,12 @@ class Desk:
             place = file
         else:
             replace_text(place, "".join(json.dumps(dict(row.values), ensure_ascii=False) + "\n" for row in merged))
-        seen, metric = self._seen(place, merged)
+        seen = self._seen(self._labelled_in(place, merged))
         await self.talk.note("rows", number, {"file": str(place)})
         card = self.talk.card()
         if card is not None:
             inputs = tuple(name for name in seen.columns if name != seen.expected)
-            fitted = replace(card, inputs=inputs, labels=seen.labels or card.labels, metric=metric)
+            fitted = replace(card, inputs=inputs, labels=seen.labels or card.labels, metric=seen.metric)
             await self.talk.keep_card(f"rows {number}", fitted)
         return f"{len(merged)} rows: {', '.join(seen.columns)}; the expected answer is in {seen.expected!r}."
 
@@ -118,23 +132,26 @@ class Desk:
 
     def rows_seen(self) -> RowsSeen:
         """Return what agents may know of the rows."""
-        return self._seen(self.data, read_rows(self.data))[0] if self.data is not None else RowsSeen()
+        found = self._labelled()
+        return self._seen(found) if found is not None else RowsSeen()
 
-    def _seen(self, place: Path, rows: Sequence[Row]) -> tuple[RowsSeen, str]:
-        inputs, expected, metric = self._roles(place, rows)
-        found = examples(rows, inputs=inputs, expected=expected)
-        labels = sorted({row.expected for row in found})
-        few = len(labels) <= min(MOST_CLASSES, len(found) // 2) and max(map(len, labels)) <= LONGEST_LABEL
-        train = self._train(found)
-        seen = RowsSeen(
-            columns=(*inputs, expected),
-            expected=expected,
-            count=len(found),
+    def samples(self) -> tuple[Mapping[str, object], ...]:
+        """Return some rows that the agents of a run may read."""
+        found = self._labelled()
+        train = self._train(found.rows)[:SAMPLES] if found is not None else ()
+        return tuple({"inputs": dict(row.inputs), "expected": row.expected} for row in train)
+
+    def _seen(self, found: Labelled) -> RowsSeen:
+        labels = sorted({row.expected for row in found.rows})
+        few = len(labels) <= min(MOST_CLASSES, len(found.rows) // 2) and max(map(len, labels)) <= LONGEST_LABEL
+        return RowsSeen(
+            columns=(*found.inputs, found.expected),
+            expected=found.expected,
+            count=len(found.rows),
             labels=tuple(labels) if few else (),
-            samples=tuple({"inputs": dict(row.inputs), "expected": row.expected} for row in train[:SAMPLES]),
-            train=frozenset(row.id for row in train),
+            metric=found.metric,
+            train=frozenset(row.id for row in self._train(found.rows)),
         )
-        return seen, metric
 
     def _train(self, found: tuple[Example, ...]) -> tuple[Example, ...]:
         """Return the rows that agents may read; none when there are too few to divide."""
@@ -142,6 +159,19 @@ class Desk:
             return split(found, salt=self.home.salt(), sealed=sealed_groups(self.home)).train
         except BadInput:
             return ()
+
+    def _labelled(self) -> Labelled | None:
+        """Return the rows as they are now; None without rows."""
+        task, data = self.task, self.data
+        if data is None or task is None or data != task.source.data:
+            return self._labelled_in(data, self.sources.rows(data)) if data is not None else None
+        form = task.source.document.form  # the rows were read with it
+        return Labelled(rows=task.examples, inputs=task.task.variables, expected=form.expected, metric=task.task.metric)
+
+    def _labelled_in(self, place: Path, rows: Sequence[Row]) -> Labelled:
+        inputs, expected, metric = self._roles(place, rows)
+        found = examples(rows, inputs=inputs, expected=expected)
+        return Labelled(rows=found, inputs=inputs, expected=expected, metric=metric)
 
     def _roles(self, place: Path, rows: Sequence[Row]) -> tuple[tuple[str, ...], str, str]:
         task, names = self.task, columns_of(rows)
@@ -155,11 +185,12 @@ class Desk:
 
     def write_task(self, prompt: Prompt, number: int) -> Path:
         """Write the task file of a run. Raises `BadInput` when there are no rows, or they do not fit the prompt."""
-        if self.data is None:
+        found = self._labelled()
+        if found is None:
             cure = "paste at least 12 labelled rows (40 is good) or name a file with them"
             raise BadInput("without labelled rows nothing can be tried or proven", cure=cure)
         card, path = self.talk.card(), self.folder.path / f"task-{number}.yaml"
-        keys = self._own_keys(card) | {"data": str(self.data)}
+        keys = self._own_keys(path, card, found) | {"data": str(self.data)}
         keys |= _constraints(keys.get("constraints"), self._locked(prompt, card))
         keys |= {name: text for name, text in (("system", prompt.system), ("user", prompt.user)) if text is not None}
         if prompt.demos:
@@ -167,22 +198,33 @@ class Desk:
         text = dump({name: value for name, value in keys.items() if value not in ("", None)})
         parse_document(text, path)
         replace_text(path, text)
-        if read_task(path, replace(self.overrides, data=self.data)).task.prompt != prompt:
+        if read_task(path, self.run_overrides, self.sources.looking).task.prompt != prompt:
             raise BadInput("the prompt cannot be written to a task file unchanged", place=str(path))
         return path
 
-    def _own_keys(self, card: Card | None) -> dict[str, object]:
-        """Return the keys of the person's task file or, without one, those that card and rows tell."""
-        task = self.task
+    @property
+    def run_overrides(self) -> Overrides:
+        """What is said beside the task file of a run; that of a task file's chat names its models itself."""
+        own = self.sources.overrides if self.task is None else Overrides()
+        return replace(own, data=self.data, budget=None)
+
+    def _own_keys(self, path: Path, card: Card | None, found: Labelled) -> dict[str, object]:
+        """Return the keys of the person's task file or, without one, those that card and rows tell.
+
+        Raises `BadInput` for code that may not run.
+        """
+        task, goal = self.sources.trusted(), card.brief if card else ""
         if task is not None:
-            kept = {key: value for key, value in task.source.document.written.items() if key not in PROMPT_KEYS}
-            return kept | ({"goal": card.brief} if card else {})
-        data = self.data or Path()
-        rows = read_rows(data)
-        inputs, expected, metric = self._roles(data, rows)
-        metric = _metric(card.metric if card else metric, metric, examples(rows, inputs=inputs, expected=expected))
-        goal = card.brief if card else ""
-        return {"name": "chat", "goal": goal, "inputs": list(inputs), "expected": expected, "metric": metric}
+            kept = {key: value for key, value in keys_at(path, task).items() if key not in PROMPT_KEYS}
+            return kept | ({"goal": goal} if card else {})
+        metric = _metric(card.metric if card else found.metric, found)
+        return {
+            "name": "chat",
+            "goal": goal,
+            "inputs": list(found.inputs),
+            "expected": found.expected,
+            "metric": metric,
+        }
 
     def _locked(self, prompt: Prompt, card: Card | None) -> Sequence[str]:
         task, current = self.task, self.talk.current()
@@ -238,11 +280,11 @@ def variables_of(prompt: Prompt) -> tuple[str, ...]:
     return template.unknown(prompt.instructions, ())
 
 
-def _metric(wished: str, guessed: str, rows: Sequence[Example]) -> str:
+def _metric(wished: str, found: Labelled) -> str:
     try:
-        check_rows(wished, rows)
+        check_rows(wished, found.rows)
     except BadInput:
-        return guessed
+        return found.metric
     return wished
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 
 from rich.console import Console
 
-from socratune.before import forecast_of, forewarning
+from socratune.before import forewarning, outlook_of
 from socratune.chat_files import Desk
 from socratune.graphs.engine import Order, Settings
 from socratune.graphs.result import Result
@@ -34,7 +34,9 @@ class Runs:
     manner: Manner
     settings: Settings
     budget: Budget | None
-    """Of the whole chat; None gives each run the budget of its task file, or the default."""
+    """Of the whole chat, its minutes of the runs alone; None gives each run that of its task file, or the default."""
+    consent: Callable[[], None]
+    """Asks, before the first call, whether it may be paid for. Raises `BadInput` when nobody can be asked."""
 
     def make(self, caps: str, console: Console) -> Result:
         """Improve the prompt that stands, or go on with a run that was interrupted and that nothing was said since.
@@ -43,12 +45,16 @@ class Runs:
         """
         folder = self._unfinished()
         saved = SavedOrder.read(folder) if folder is not None else self._new(caps)
-        loaded = saved.load()
+        loaded = saved.load(self.manner.consent)
         if folder is None:
-            console.print(forewarning(loaded, forecast_of(loaded, self.manner.place, saved.settings)))
-            folder = self._begun(saved, loaded)
+            outlook = outlook_of(loaded, self.manner.place, hosts=saved.settings.hosts)
+            console.print(forewarning(outlook))
+            if outlook.missing:
+                raise BadInput(outlook.missing[0])
         else:
             console.print(f"Going on with {folder.id}.")
+        self.consent()
+        folder = folder or self._begun(saved, loaded)
         order = Order(task=loaded.task, examples=loaded.examples, settings=saved.settings)
         result = seen_through(order, folder, self.manner, loaded)
         write_outcome(folder, result, loaded)
@@ -78,15 +84,21 @@ class Runs:
         budget = parse_budget(caps) if caps else self._left()
         number = len(self.desk.talk.noted("began"))
         file = self.desk.write_task(current.prompt, number)
-        overrides = replace(self.desk.overrides, data=self.desk.data, budget=budget)
-        return SavedOrder(file=file, overrides=overrides, settings=self.settings)
+        return SavedOrder(
+            file=file,
+            overrides=replace(self.desk.run_overrides, budget=budget),
+            defaults=self.desk.sources.reading.defaults,
+            settings=self.settings,
+        )
 
     def _left(self) -> Budget | None:
         """Return what is left of the chat's budget."""
         if self.budget is None:
             return None
         spent = self.total
-        left = {cap: max(0, limit - getattr(spent, cap)) for cap in CAPS if (limit := getattr(self.budget, cap))}
+        used = {cap: getattr(spent, cap) for cap in CAPS} | {"minutes": self._minutes()}
+        caps = {cap: limit for cap in used if (limit := getattr(self.budget, cap)) is not None}
+        left = {cap: max(0, limit - used[cap]) for cap, limit in caps.items()}
         if 0 in left.values():
             cure = "give this run a budget of its own, such as /run rollouts=300"
             raise BadInput("the budget of the chat is used up", cure=cure)
@@ -116,12 +128,24 @@ class Runs:
     def spent(self) -> Mapping[str, Mapping[Role, Spent]]:
         """Return what the chat's own calls and each run used, by role."""
         parts: dict[str, Mapping[Role, Spent]] = {"chat": self.desk.talk.ledger.spent()}
+        for folder in self._begun_so_far():
+            with opened(folder) as ledger:
+                parts[folder.id] = ledger.spent()
+        return parts
+
+    def _minutes(self) -> float:
+        """Return how long the runs have worked."""
+        worked = 0.0
+        for folder in self._begun_so_far():
+            with opened(folder) as ledger:
+                worked += ledger.minutes_worked()
+        return worked
+
+    def _begun_so_far(self) -> Iterator[RunFolder]:
         for began in self.desk.talk.noted("began"):
             folder = self._folder(str(began["run"]))
             if folder is not None and folder.ledger.exists():
-                with opened(folder) as ledger:
-                    parts[folder.id] = ledger.spent()
-        return parts
+                yield folder
 
     @property
     def total(self) -> Spent:
@@ -133,11 +157,3 @@ class Runs:
         """What the runs used."""
         parts = self.spent()
         return Spent.total(spent for what, roles in parts.items() if what != "chat" for spent in roles.values())
-
-
-def caps_of(budget: Budget | None) -> str:
-    """Return a budget in words."""
-    if budget is None:
-        return "each run: that of its task file, or 600 target calls"
-    caps = {each.name: getattr(budget, each.name) for each in fields(budget)}
-    return ", ".join(f"{name} {cap:g}" for name, cap in caps.items() if cap is not None)

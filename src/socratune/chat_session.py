@@ -9,14 +9,19 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import typer
 from pydantic import TypeAdapter
 
-from socratune.chat import Chat
+from socratune.agreement import agree
+from socratune.before import caps_of
+from socratune.chat import LEFT, Chat
 from socratune.chat_commands import COMMANDS, Commands
-from socratune.chat_files import TASKS, Desk
-from socratune.chat_runs import Runs, caps_of
+from socratune.chat_files import Desk
+from socratune.chat_runs import Runs
 from socratune.chat_screen import Terminal, terminal
 from socratune.chat_shown import said
+from socratune.chat_sources import Sources
+from socratune.consent import Consent
 from socratune.graphs.engine import Settings
 from socratune.memory.errors import BadInput, BudgetExhausted, CallFailed, Paused
 from socratune.memory.ledger import Ledger
@@ -24,11 +29,10 @@ from socratune.memory.records import Budget
 from socratune.memory.runs import RunFolder
 from socratune.memory.talk import Talk
 from socratune.options import Manner
-from socratune.orders import read_task
-from socratune.running import INTERRUPTED, agree
+from socratune.orders import Reading
+from socratune.running import INTERRUPTED
 from socratune.text import CAVEAT
-from socratune.tools.models import check_model
-from socratune.tools.task_files import AS_WRITTEN, DEFAULT_BUDGET, Overrides, optimizer_for
+from socratune.tools.task_files import AS_WRITTEN, DEFAULT_BUDGET, Overrides
 from socratune.tools.task_form import read_text
 
 
@@ -39,39 +43,32 @@ class Opening:
     file: Path | None = None
     """Absolute."""
     overrides: Overrides = AS_WRITTEN
+    defaults: Overrides = AS_WRITTEN
+    """What the home and the environment said when it began."""
     settings: Settings = field(default_factory=Settings)
+    budget: Budget | None = None
+    """Of the whole chat; None gives each run that of its task file, or the default."""
 
-    @property
-    def models(self) -> tuple[str, str]:
-        """Target and optimizer."""
-        target, optimizer = self.overrides.target or "", self.overrides.optimizer or ""
-        return target, optimizer
-
-    @property
-    def simulated(self) -> bool:
-        """Whether nothing is paid."""
-        return all(model.startswith("sim:") for model in self.models)
+    def sources(self, consent: Consent) -> Sources:
+        """Return what reads for the chat, with its code under this consent."""
+        reading = Reading(defaults=self.defaults, consent=consent, hosts=self.settings.hosts)
+        return Sources(file=self.file, overrides=self.overrides, reading=reading)
 
 
 _OPENING = TypeAdapter(Opening)
 
 
-def opening(file: Path | None, overrides: Overrides, settings: Settings) -> Opening:
-    """Return what a new chat is about. Raises `BadInput` before anything is called."""
-    if file is not None and file.suffix in TASKS:
-        task = read_task(file, overrides).task
-        capped = None if task.budget == DEFAULT_BUDGET else task.budget
-        named = replace(overrides, target=task.target, optimizer=task.optimizer, budget=overrides.budget or capped)
-        return Opening(file=file, overrides=named, settings=settings)
-    if file is not None:
-        read_text(file)
-    if overrides.target is None:
-        cure = "pass --target and the model that will run the prompt, such as openai:gpt-4.1-mini"
-        raise BadInput("names no target", place="chat", cure=cure)
-    named = replace(overrides, optimizer=overrides.optimizer or optimizer_for(overrides.target))
-    for model in (named.target, named.optimizer):
-        check_model(model or "")
-    return Opening(file=file, overrides=named, settings=settings)
+def opening(asked: Opening, consent: Consent) -> Opening:
+    """Return what a new chat is about, with its budget. Raises `BadInput` before anything is called."""
+    sources = asked.sources(consent)
+    sources.check()
+    task = sources.task()
+    if task is None:
+        if asked.file is not None:
+            read_text(asked.file)
+        return replace(asked, budget=asked.overrides.budget or asked.defaults.budget)
+    capped = None if task.task.budget == DEFAULT_BUDGET else task.task.budget
+    return replace(asked, budget=asked.overrides.budget or capped)
 
 
 def begin(what: Opening, manner: Manner) -> int:
@@ -97,12 +94,15 @@ def hold(folder: RunFolder, manner: Manner, new: Opening | None = None, *, budge
         if new is not None:
             ledger.begin_run({"chat": _OPENING.dump_python(new, mode="json")})
         what = _kept(ledger, folder)
-        what = replace(what, overrides=replace(what.overrides, budget=budget)) if budget is not None else what
+        what = replace(what, budget=budget) if budget is not None else what
+        if new is None:
+            what.sources(manner.consent).check()
         screen = terminal((*COMMANDS, "skip"), folder.path.parent / "history")
-        chat = _chat(what, ledger, folder, manner, screen)
+        # Consent was given at the door: code that changes during the chat is asked for again.
+        chat = _chat(what, ledger, folder, Manner(home=manner.home, yes=manner.yes), screen)
         if new is not None:
             asyncio.run(chat.desk.open())
-        if what.simulated:
+        if chat.commands.simulated:
             screen.show(said(CAVEAT, style="magenta"))
         screen.show(said(f"Chat {folder.id}. {screen.hint}", style="dim"))
         code = _left(chat, screen)
@@ -116,35 +116,42 @@ def _left(chat: Chat, screen: Terminal) -> int:
     except KeyboardInterrupt:
         screen.show(said("Interrupted; nothing is lost."))
         return INTERRUPTED
+    except (typer.Exit, typer.Abort):  # the answer to whether it may be paid for was no, or none
+        return LEFT
 
 
 def _chat(what: Opening, ledger: Ledger, folder: RunFolder, manner: Manner, screen: Terminal) -> Chat:
-    talk = Talk(ledger)
-    desk = Desk(folder=folder, home=manner.place, talk=talk, file=what.file, overrides=what.overrides)
-    runs = Runs(desk=desk, manner=manner, settings=what.settings, budget=what.overrides.budget)
-    return Chat(
-        terminal=screen,
+    talk, sources = Talk(ledger), what.sources(manner.consent)
+    desk = Desk(folder=folder, home=manner.place, talk=talk, sources=sources)
+    runs = Runs(
         desk=desk,
-        runs=runs,
-        commands=Commands(terminal=screen, desk=desk, runs=runs, simulated=what.simulated),
-        optimizer=what.models[1],
-        consent=_consent(what, talk, manner, screen),
+        manner=manner,
+        settings=what.settings,
+        budget=what.budget,
+        consent=_consent(what, talk, manner, sources),
     )
+    commands = Commands(terminal=screen, desk=desk, runs=runs, simulated=sources.models.simulated)
+    return Chat(terminal=screen, desk=desk, runs=runs, commands=commands)
 
 
-def _consent(what: Opening, talk: Talk, manner: Manner, screen: Terminal) -> Callable[[], None]:
-    """Return what asks, once in a chat, whether its calls may be paid for."""
+def _consent(what: Opening, talk: Talk, manner: Manner, sources: Sources) -> Callable[[], None]:
+    """Return what asks, once for the models of a chat, whether its calls may be paid for."""
 
     def ask() -> None:
-        if what.simulated or talk.noted("agreed"):
+        models, agreed = sources.models, talk.noted("agreed")
+        if models.simulated or models.names in [body["models"] for body in agreed]:
             return
-        target, optimizer = what.models
-        told = f"What you say, and up to a few of your rows, goes to {optimizer}; in a run all rows go to {target}."
-        screen.show(said(f"{told} Budget: {caps_of(what.overrides.budget)}."))
-        agree(what.models, manner)
-        asyncio.run(talk.note("agreed", "", {"budget": asdict(what.overrides.budget or Budget())}))
+        agree(models.sendings, manner, told=[*map(str, models.sendings), _caps(what.budget)])
+        budget = asdict(what.budget or Budget())
+        asyncio.run(talk.note("agreed", len(agreed), {"models": models.names, "budget": budget}))
 
     return ask
+
+
+def _caps(budget: Budget | None) -> str:
+    if budget is None:
+        return "no cap on the talk; each run has that of its task file, or 600 target calls"
+    return f"talk and runs together: {caps_of(budget)}"
 
 
 def _kept(ledger: Ledger, folder: RunFolder) -> Opening:

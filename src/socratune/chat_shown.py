@@ -92,10 +92,10 @@ def diff_shown(old: Prompt, new: Prompt) -> RenderableType:
     return diff_lines(old, new) or said("The two are the same.")
 
 
-def rows_shown(rows: RowsSeen) -> RenderableType:
-    """Return how many rows there are, and those that agents may read."""
-    lines = [f"{rows.count} rows; {len(rows.train)} of them may be read by agents, such as these:"]
-    lines += [json.dumps(row, ensure_ascii=False) for row in rows.samples]
+def rows_shown(rows: RowsSeen, samples: Iterable[Mapping[str, object]]) -> RenderableType:
+    """Return how many rows there are, and some that the agents of a run may read."""
+    lines = [f"{rows.count} rows; {len(rows.train)} of them may be read by agents in a run, such as these:"]
+    lines += [json.dumps(row, ensure_ascii=False) for row in samples]
     if rows.labels:
         lines.append(f"Answers: {', '.join(rows.labels)}")
     return said("\n".join(one_line(line, most=400) for line in lines))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import platform
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -11,9 +13,19 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from socratune.before import caps_of
+from socratune.configuration import Configuration
+from socratune.graphs.engine import Settings
+from socratune.memory.errors import BadInput, CallFailed
 from socratune.memory.index import LessonIndex
 from socratune.memory.lessons import Lessons
 from socratune.memory.runs import Home
+from socratune.options import HOME_VARIABLE
+from socratune.orders import resolve_model
+from socratune.tools.caller import probe
+from socratune.tools.models import check_model, connect
+from socratune.tools.task_files import AS_WRITTEN, DEFAULT_BUDGET, DEFAULT_RECIPE, spoken_for
+from socratune.tools.task_form import Document, read_document
 
 PACKAGES = ("socratune", "langgraph", "chromadb", "langchain-core", "pydantic", "sqlalchemy", "typer", "rich")
 KEYS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY")
@@ -28,9 +40,16 @@ class Check:
     said: str
 
 
-def checkup(home: Home) -> list[Check]:
-    """Look at everything; changes nothing."""
-    return [*_versions(), *_keys(), _writable(home.path), *_memory(home)]
+def checkup(home: Home, file: Path | None, *, call: bool) -> list[Check]:
+    """Look at everything, as it is for a task file when one is given; with `call`, ask each model once."""
+    found = [*_versions(), *_keys(), _writable(home.path), *_memory(home)]
+    try:
+        configuration = Configuration.read(home)
+    except BadInput as error:
+        return [*found, Check(name="configuration", ok=False, said=str(error))]
+    document = read_document(file) if file is not None else None
+    found += [*in_force(configuration, document), *_hosts(configuration)]
+    return [*found, *_calls(configuration, document, file)] if call else found
 
 
 def _versions() -> Iterator[Check]:
@@ -42,17 +61,85 @@ def _versions() -> Iterator[Check]:
             yield Check(name=package, ok=False, said="not installed; install socratune again")
 
 
+def in_force(configuration: Configuration, document: Document | None) -> Iterator[Check]:
+    """Say which value holds for each setting, and who said it."""
+    said, built_in = configuration.defaults, Settings()
+    values: dict[str, object] = {
+        "target": said.target,
+        "optimizer": said.optimizer or "as the target",
+        "judge": configuration.judge,
+        "recipe": said.recipe or DEFAULT_RECIPE,
+        "budget": caps_of(said.budget or DEFAULT_BUDGET),
+        "concurrency": configuration.concurrency or built_in.concurrency,
+    }
+    places = dict(configuration.places)
+    if document is not None:
+        chosen = spoken_for(document, AS_WRITTEN, said)
+        written = {"target": chosen.target, "optimizer": chosen.optimizer, "recipe": chosen.recipe}
+        written["budget"] = caps_of(chosen.budget) if chosen.budget else None
+        for key in written.keys() & document.written.keys():
+            values[key], places[key] = written[key], document.at(key)
+    for key, value in values.items():
+        if value is not None or key == "target":
+            yield Check(name=key, ok=True, said=f"{value or 'none'} ({places.get(key, 'built in')})")
+
+
+def _hosts(configuration: Configuration) -> Iterator[Check]:
+    for url, variable in configuration.hosts.items():
+        yield Check(name="host", ok=True, said=f"{url} gets the key in {variable}, which is {_there(variable)}")
+
+
+def _calls(configuration: Configuration, document: Document | None, file: Path | None) -> Iterator[Check]:
+    """Call each model that is named, once."""
+    said = configuration.defaults
+    chosen = said if document is None else spoken_for(document, AS_WRITTEN, said)
+    specs = dict.fromkeys(filter(None, (chosen.target, chosen.optimizer, configuration.judge)))
+    folder = Path.cwd() if file is None else Path(os.path.abspath(file)).parent
+    if not specs:
+        yield Check(name="call", ok=True, said="no model is named; give a task file or a default target")
+    for spec in specs:
+        yield _called(resolve_model(spec, folder))
+
+
+def _called(spec: str) -> Check:
+    name = f"call {spec}"
+    if spec.startswith("sim:"):
+        check_model(spec)
+        return Check(name=name, ok=True, said="simulated; there is nothing to call")
+    began = time.perf_counter()
+    try:
+        model = connect(spec, examples=(), seed=0)
+        paid = asyncio.run(probe(model))
+    except (BadInput, CallFailed) as error:
+        return Check(name=name, ok=False, said=error.problem if isinstance(error, BadInput) else error.reason)
+    took = time.perf_counter() - began
+    price = model.price
+    cost = (
+        f"{paid.usd:.6f} USD at {price.input:g} in and {price.output:g} out a million" if price else "price not known"
+    )
+    return Check(
+        name=name, ok=True, said=f"answered in {took:.2f} s, {paid.tokens_in + paid.tokens_out} tokens, {cost}"
+    )
+
+
+def _there(variable: str) -> str:
+    return "set" if os.environ.get(variable) else "not set"
+
+
 def _keys() -> Iterator[Check]:
     for key in KEYS:
-        there = "set" if os.environ.get(key) else "not set; sim: models need none"
-        yield Check(name=key, ok=True, said=there)
+        there = _there(key)
+        yield Check(name=key, ok=True, said=there if there == "set" else f"{there}; sim: models need none")
 
 
 def _writable(path: Path) -> Check:
     nearest = next(each for each in (path, *path.parents) if each.exists())
     ok = nearest.is_dir() and os.access(nearest, os.W_OK)
-    said = str(path) if ok else f"{nearest} cannot be written to; pass --home with another folder"
-    return Check(name="home", ok=ok, said=said if path.exists() or not ok else f"{path} (made at the first run)")
+    if not ok:
+        return Check(name="home", ok=False, said=f"{nearest} cannot be written to; pass --home with another folder")
+    notes = [HOME_VARIABLE] if Path(os.path.abspath(os.environ.get(HOME_VARIABLE) or os.devnull)) == path else []
+    notes += [] if path.exists() else ["made at the first run"]
+    return Check(name="home", ok=True, said=f"{path} ({', '.join(notes)})" if notes else str(path))
 
 
 def _memory(home: Home) -> Iterator[Check]:

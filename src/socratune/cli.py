@@ -14,7 +14,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from socratune.commands import chat, files, optimize, runs, scoring, simulate, trying
+from socratune.commands import batch, chat, files, optimize, runs, scoring, simulate, trying
 from socratune.memory.errors import BadInput, Interrupted, Paused, RunOwned
 from socratune.options import spread
 from socratune.text import plain
@@ -53,15 +53,17 @@ for name, command, panel in (
     ("init", files.init, START),
     ("doctor", trying.doctor, START),
     ("chat", chat.chat, START),
+    ("estimate", optimize.estimate, RUN),
     ("optimize", optimize.optimize, RUN),
+    ("batch", batch.batch, RUN),
     ("resume", optimize.resume, RUN),
-    ("runs", runs.runs, RUN),
     ("report", runs.report, RUN),
     ("apply", files.apply, LOOK),
     ("test", scoring.prove, LOOK),
     ("eval", scoring.score, LOOK),
 ):
     app.command(name, rich_help_panel=panel)(spread(command))
+app.add_typer(runs.app, name="runs", rich_help_panel=RUN)
 app.add_typer(simulate.app, name="sim", rich_help_panel=START)
 
 

@@ -14,20 +14,23 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from socratune.agreement import Sending, agree
+from socratune.before import scoring_line
+from socratune.consent import Consent
 from socratune.graphs.engine import Order, Settings
 from socratune.memory.errors import BadInput
 from socratune.memory.ledger import Spent
 from socratune.memory.records import Verdict
 from socratune.memory.runs import RunFolder
 from socratune.options import Manner
-from socratune.orders import SavedOrder, read_task
+from socratune.orders import Reading, SavedOrder, read_task
 from socratune.outcome import replace_text, short
 from socratune.progress import counted
-from socratune.running import Stopper, agree, resumable, stoppable, tell
+from socratune.running import Stopper, resumable, stoppable, tell
 from socratune.scoring import Contestant, Scored, bench, mean_interval, scores_kept, shared
 from socratune.text import CAVEAT, plain
 from socratune.tools.statistics import compare
-from socratune.tools.task_files import LoadedTask
+from socratune.tools.task_files import LoadedTask, own_cost
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,17 +104,34 @@ def _record(scored: Scored) -> dict[str, float | int | list[float] | None]:
 
 def start_evaluation(saved: SavedOrder, manner: Manner) -> None:
     """Make a folder and score."""
-    loaded = _tasks(saved)
+    loaded = _tasks(saved, manner.consent)
     tell(_announced(loaded), manner)
-    agree((each.task.target for each in loaded.values()), manner)
+    for note in dict.fromkeys(filter(None, (own_cost(each.task) for each in loaded.values()))):
+        tell(note, manner)
+    _agree(loaded, manner)
     folder = manner.place.new_run(f"{next(reversed(loaded.values())).task.name}-eval")
     folder.scoring.touch()
     saved.save(folder)
     evaluate(saved, folder, manner)
 
 
+def _agree(loaded: Mapping[str, LoadedTask], manner: Manner) -> None:
+    """Ask before real models are called."""
+    models = dict.fromkeys(each.task.target for each in loaded.values())
+    sendings = [Sending(model=each, role="runs the prompt", texts="the prompt and all rows") for each in models]
+    used = [f"{name}: {scoring_line(each.task, each.examples, len(each.examples))}" for name, each in loaded.items()]
+    agree(sendings, manner, told=[*map(str, sendings), *used])
+
+
+def go_on_evaluating(saved: SavedOrder, folder: RunFolder, manner: Manner) -> None:
+    """Go on with an evaluation; one that has ended is told again without a call."""
+    if not folder.result.exists():
+        _agree(_tasks(saved, manner.consent), manner)
+    evaluate(saved, folder, manner)
+
+
 def evaluate(saved: SavedOrder, folder: RunFolder, manner: Manner) -> None:
-    """Score, or go on with it."""
+    """Score what is not scored yet."""
     found = _scored(saved, folder, manner)
     replace_text(folder.result, json.dumps(found.as_dict(), indent=2) + "\n")
     if manner.json:
@@ -120,12 +140,13 @@ def evaluate(saved: SavedOrder, folder: RunFolder, manner: Manner) -> None:
         Console(highlight=False).print(_shown(found))
 
 
-def _tasks(saved: SavedOrder) -> dict[str, LoadedTask]:
+def _tasks(saved: SavedOrder, consent: Consent) -> dict[str, LoadedTask]:
     """Return the tasks by the name of their file, the baseline first."""
-    mine = saved.load()
+    mine = saved.load(consent)
     if saved.against is None:
         return {short(saved.file): mine}
-    other = read_task(saved.against, saved.overrides)
+    reading = Reading(defaults=saved.defaults, consent=consent, hosts=saved.settings.hosts)
+    other = read_task(saved.against, saved.overrides, reading)
     same = [[(row.id, row.expected) for row in task.examples] for task in (mine, other)]
     if mine.source.data.resolve() != other.source.data.resolve() or same[0] != same[1]:
         raise BadInput("the two tasks have different rows", place=str(saved.against), cure="give the same with --data")
@@ -137,7 +158,7 @@ def _tasks(saved: SavedOrder) -> dict[str, LoadedTask]:
 
 
 def _scored(saved: SavedOrder, folder: RunFolder, manner: Manner) -> Evaluation:
-    loaded = _tasks(saved)
+    loaded = _tasks(saved, manner.consent)
     again = manner.command("resume", folder.id)
     with folder.held(), _sides(loaded, folder, saved.settings) as sides, resumable(folder, again=again):
         table = bench(sides, loaded[short(saved.file)].task.budget, settings=saved.settings)

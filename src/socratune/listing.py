@@ -117,7 +117,7 @@ def table(found: Sequence[Entry], manner: Manner, *, width: int) -> RenderableTy
             _move(entry.dev),
             _move(entry.test),
             "?" if entry.usd is None else f"{entry.usd:.2f}",
-            _age(entry.age),
+            age(entry.age),
         )
         task = (Text(one_line(entry.task.rpartition("/")[2])),) if wide else ()
         shown.add_row(Text(entry.run), Text(STATUSES.get(entry.status, entry.status)), *numbers, *task)
@@ -135,6 +135,7 @@ def _short(mean: float) -> str:
     return f"{mean:.2f}".removeprefix("0")
 
 
-def _age(seconds: float) -> str:
+def age(seconds: float) -> str:
+    """Return an age in its largest unit."""
     size, unit = next((each for each in UNITS if seconds >= each[0]), UNITS[-1])
     return f"{int(seconds // size)} {unit}"

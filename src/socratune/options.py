@@ -11,13 +11,15 @@ import functools
 import inspect
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
 if TYPE_CHECKING:
+    from socratune.configuration import Configuration
+    from socratune.consent import Consent
     from socratune.graphs.engine import Settings
     from socratune.memory.runs import Home
     from socratune.tools.task_files import Overrides
@@ -44,6 +46,9 @@ RunName = Annotated[
     str,
     typer.Argument(metavar="RUN", help="A run's id, the beginning of one, or `last`.", autocompletion=_run_ids),
 ]
+RunNames = Annotated[
+    list[str], typer.Argument(metavar="RUN", help="Ids, or beginnings of ids.", autocompletion=_run_ids)
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,11 +73,41 @@ class Manner(Shown):
 
         return Home(path=Path(os.path.abspath(self.home)))
 
+    @property
+    def consent(self) -> Consent:
+        """Code of the user's own runs when they have agreed to it before."""
+        from socratune.consent import Consent
+
+        return Consent(code="asked", home=self.place)
+
+    @property
+    def configuration(self) -> Configuration:
+        """What the environment and the home say for all tasks."""
+        from socratune.configuration import Configuration
+
+        return Configuration.read(self.place)
+
     def command(self, *words: str) -> str:
         """Return the words of a command that a person can type as they stand."""
         elsewhere = os.path.abspath(self.home) != os.path.abspath(home_folder())
         home = ("--home", os.path.relpath(self.home)) if elsewhere else ()
         return " ".join(("socratune", *words, *home))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trusting(Manner):
+    """The manner of commands that may run the user's own code."""
+
+    allow_code: Annotated[
+        bool, typer.Option("--allow-code", help="Let the task's python: code run, now and until it changes.")
+    ] = False
+
+    @property
+    def consent(self) -> Consent:
+        """With the flag they agree to it now."""
+        from socratune.consent import Consent
+
+        return Consent(code="allowed" if self.allow_code else "asked", home=self.place)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,11 +119,16 @@ class Choices:
     optimizer: Annotated[str | None, typer.Option(metavar="MODEL", help="Model that improves it.")] = None
     recipe: Annotated[str | None, typer.Option(metavar="NAME", help="Method of the search.")] = None
     budget: Annotated[str | None, typer.Option(metavar="CAPS", help="rollouts=600,usd=2; a bare number is USD.")] = None
+    price: Annotated[
+        list[str] | None,
+        typer.Option(metavar="IN,OUT", help="USD a million tokens of the target; optimizer=IN,OUT of the other."),
+    ] = None
 
     @property
     def overrides(self) -> Overrides:
         """What is said, checked; paths are made absolute, so that they hold in any folder."""
         from socratune.orders import resolve_model
+        from socratune.tools.model_form import prices_of
         from socratune.tools.task_files import Overrides, parse_budget
 
         here = Path.cwd()
@@ -98,6 +138,7 @@ class Choices:
             optimizer=resolve_model(self.optimizer, here) if self.optimizer is not None else None,
             recipe=self.recipe,
             budget=parse_budget(self.budget) if self.budget is not None else None,
+            prices=prices_of(self.price or ()),
         )
 
 
@@ -106,9 +147,14 @@ class Pace:
     """How a run is carried out."""
 
     seed: Annotated[int, typer.Option(help="The same seed and answers give the same run, within one home.")] = 0
-    concurrency: Annotated[int, typer.Option(min=1, help="Calls in flight at once.")] = 8
+    concurrency: Annotated[int | None, typer.Option(min=1, help="Calls in flight at once.  [default: 8]")] = None
     no_memory: Annotated[bool, typer.Option("--no-memory", help="Neither recall nor keep lessons.")] = False
     log_content: Annotated[bool, typer.Option("--log-content", help="Write texts into the run's log, too.")] = False
+
+    def under(self, configuration: Configuration) -> Settings:
+        """Return the engine's words for it, with what the configuration says where the command is silent."""
+        concurrency = self.concurrency or configuration.concurrency
+        return replace(replace(self, concurrency=concurrency).settings, hosts=configuration.hosts)
 
     @property
     def settings(self) -> Settings:
@@ -117,7 +163,7 @@ class Pace:
 
         return Settings(
             seed=self.seed,
-            concurrency=self.concurrency,
+            concurrency=self.concurrency or Settings().concurrency,
             memory=not self.no_memory,
             log_content=self.log_content,
         )

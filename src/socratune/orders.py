@@ -5,28 +5,59 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
+from socratune.consent import Consent
 from socratune.graphs.engine import Order, Settings
-from socratune.graphs.recipes import recipe_named
+from socratune.graphs.recipes import recipe_named, refuse_method
 from socratune.memory.errors import BadInput
 from socratune.memory.ledger import Ledger
-from socratune.memory.records import Example, Role, Task
+from socratune.memory.records import PLAIN, Example, Role, Task
 from socratune.memory.runs import RunFolder
 from socratune.tools.datasets import Row, columns_of, examples, read_rows, well_formed
 from socratune.tools.metrics import check_rows, metric_named
-from socratune.tools.models import LanguageModel, check_model, world_name
-from socratune.tools.task_files import AS_WRITTEN, LoadedTask, Overrides, load_task
+from socratune.tools.model_spec import is_application, is_code
+from socratune.tools.models import LanguageModel, check_role, world_name
+from socratune.tools.providers.langchain import adapted
+from socratune.tools.providers.prices import price_note
+from socratune.tools.task_files import AS_WRITTEN, LoadedTask, Overrides, load_task, root_of
+from socratune.tools.usercode.application import Application
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
 
 Rows = Sequence[Mapping[str, str]]
 Models = Mapping[Role, LanguageModel]
+GivenModels = Mapping[Role, "LanguageModel | BaseChatModel"]
 EXPECTED = "expected"
 """The column with the answer, when a task comes without a file that names another."""
+REFUSED = Consent()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """How a task is read, beside what the user said about it."""
+
+    defaults: Overrides = AS_WRITTEN
+    """What holds where neither the user nor the file says anything."""
+    line: int | None = None
+    """Of a file with one task a line, which line, counted from 1."""
+    consent: Consent = REFUSED
+    """Code that the task names is refused unless the door says otherwise."""
+    models: Models = field(default_factory=dict)
+    """By role; they stand in for those that the task names."""
+    hosts: Mapping[str, str] = field(default_factory=dict)
+    """The variable with the key of each host that may have one."""
+    keyless: bool = False
+    """Whoever calls nothing needs no key."""
+
+
+PLAINLY = Reading()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,14 +67,29 @@ class SavedOrder:
     file: Path
     """Absolute."""
     overrides: Overrides = AS_WRITTEN
+    defaults: Overrides = AS_WRITTEN
+    """What the home and the environment said when it began: a later change of theirs changes no run."""
     settings: Settings = field(default_factory=Settings)
     kind: Literal["optimize", "eval"] = "optimize"
+    line: int | None = None
+    """Of a file with one task a line, which line, counted from 1."""
     against: Path | None = None
     """Of an eval: the task file whose prompt is the baseline."""
 
-    def load(self) -> LoadedTask:
-        """Read the task and its rows as they are now. Raises `BadInput` before anything is called."""
-        return read_task(self.file, self.overrides)
+    def load(self, consent: Consent = REFUSED, *, keyless: bool = False) -> LoadedTask:
+        """Read the task and its rows as they are now. Raises `BadInput` before anything is called.
+
+        `keyless` is for whoever calls nothing: then no key is needed.
+        """
+        reading = Reading(
+            defaults=self.defaults,
+            line=self.line,
+            # A line may come from anywhere: its code is not run, whatever is allowed of the user's own files.
+            consent=consent if self.line is None else REFUSED,
+            hosts=self.settings.hosts,
+            keyless=keyless,
+        )
+        return read_task(self.file, self.overrides, reading)
 
     def save(self, folder: RunFolder) -> None:
         """Keep it beside the run."""
@@ -67,20 +113,33 @@ def _file(folder: RunFolder) -> Path:
     return folder.path / "order.json"
 
 
-def read_task(file: Path, overrides: Overrides = AS_WRITTEN, *, models: Models | None = None) -> LoadedTask:
-    """Read a task file, with the models it names found and known, unless `models` stand in for them."""
-    loaded = load_task(file, overrides=overrides)
-    return replace(loaded, task=_checked(loaded.task, Path(os.path.abspath(file)).parent, models))
+def read_task(file: Path, overrides: Overrides = AS_WRITTEN, reading: Reading = PLAINLY) -> LoadedTask:
+    """Read a task file, with the models it names found and known, unless the reading brings its own."""
+    loaded = load_task(file, overrides=overrides, defaults=reading.defaults, line=reading.line)
+    code = reading.consent.given(loaded.task, root_of(file), at=loaded.source.document.at)
+    task = _checked(loaded.task, Path(os.path.abspath(file)).parent, reading)
+    notes = dict.fromkeys(_price_notes(task, reading))
+    return replace(loaded, task=replace(task, code=code), notes=(*loaded.notes, *notes))
 
 
-def _checked(task: Task, folder: Path, models: Models | None) -> Task:
+def _price_notes(task: Task, reading: Reading) -> Iterator[str]:
+    for role in task.models.keys() - reading.models.keys():
+        if not is_application(task.models[role]):
+            note = price_note(task.models[role], task.options.get(role, PLAIN), reading.hosts)
+            yield from [note] if note else []
+
+
+def _checked(task: Task, folder: Path, reading: Reading) -> Task:
     recipe_named(task.recipe)
-    metric_named(task.metric, task.metric_options)
-    if models is not None:
-        return task
+    if not is_code(task.metric):
+        metric_named(task.metric, task.metric_options)
+    longest = task.options.get("target", PLAIN).max_tokens
+    if longest not in (None, task.max_output_tokens):
+        problem = f"max_tokens of the target is {longest}, max_output_tokens {task.max_output_tokens}"
+        raise BadInput(problem, place=task.name, cure="give max_output_tokens alone")
     found = replace(task, target=resolve_model(task.target, folder), optimizer=resolve_model(task.optimizer, folder))
-    for spec in (found.target, found.optimizer):
-        check_model(spec)
+    for role in found.models.keys() - reading.models.keys():
+        check_role(found, role, hosts=reading.hosts, keyless=reading.keyless)
     return found
 
 
@@ -95,22 +154,45 @@ def check_unchanged(order: Order, ledger: Ledger, *, command: str = "optimize") 
 
 
 def resolve_model(spec: str, folder: Path) -> str:
-    """Return a model's specification with the file of a simulated world made absolute; any other stays as it is."""
+    """Return a model's specification with the file of a simulated world made absolute; any other stays as it is.
+
+    Raises `BadInput` when it is the name of a recipe.
+    """
+    refuse_method(spec)
     world = world_name(spec)
     if not spec.startswith("sim:") or not world.endswith((".yaml", ".yml")):
         return spec
     return spec.replace(world, os.path.abspath(folder / world), 1)
 
 
-def order_of(task: Task, data: Path | Rows, settings: Settings, models: Models | None = None) -> Order:
-    """Return the order for a task that was made in Python."""
+def order_of(
+    task: Task, data: Path | Rows, settings: Settings, models: Models | None = None, *, consent: Consent = REFUSED
+) -> Order:
+    """Return the order for a task that was made in Python; files of its code are found in the working folder."""
+    task, own = _named(task, models or {})
     place = str(data) if isinstance(data, Path) else "data"
     rows = read_rows(data) if isinstance(data, Path) else _rows(data)
     if not rows:
         raise BadInput("there are no rows", place=place, cure="give at least one")
-    found = examples(rows, inputs=task.variables, expected=_expected(columns_of(rows), task.variables, place))
+    expected = _expected(columns_of(rows), task.variables, place)
+    found = examples(rows, inputs=task.variables, expected=expected, whole=is_code(task.metric))
     check_rows(task.metric, found)
-    return Order(task=_checked(task, Path.cwd(), models), examples=found, settings=settings, models=models)
+    task = replace(task, code=consent.given(task, Path.cwd(), at=lambda key: key))
+    checked = _checked(task, Path.cwd(), Reading(models=own, hosts=settings.hosts))
+    return Order(task=checked, examples=found, settings=settings, models=own)
+
+
+def _named(task: Task, models: Models) -> tuple[Task, Models]:
+    """Return the task with a name where it had a function, and the function as the model of that role."""
+    if not callable(task.target):
+        return task, models
+    application = Application.here(task.target)
+    return replace(task, target=application.name), {"target": application, **models}
+
+
+def adapted_models(models: GivenModels | None) -> Models | None:
+    """Return models that a program gave as ours: a LangChain chat model, too, is one. Raises `BadInput`."""
+    return None if models is None else {role: adapted(model) for role, model in models.items()}
 
 
 def rows_file(data: Rows, folder: Path) -> Path:
@@ -140,6 +222,7 @@ def _expected(columns: Sequence[str], variables: Sequence[str], place: str) -> s
 
 def examples_of(path: Path, loaded: LoadedTask) -> tuple[Example, ...]:
     """Return the rows of another file as examples of a task."""
-    found = examples(read_rows(path), inputs=loaded.task.variables, expected=loaded.source.document.form.expected)
+    task, expected = loaded.task, loaded.source.document.form.expected
+    found = examples(read_rows(path), inputs=task.variables, expected=expected, whole=is_code(task.metric))
     check_rows(loaded.task.metric, found)
     return found

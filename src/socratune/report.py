@@ -17,9 +17,10 @@ from rich.text import Text
 
 from socratune.graphs.result import Change, Result
 from socratune.memory.ledger import Spent
-from socratune.memory.records import Prompt
+from socratune.memory.records import Prompt, Role
 from socratune.progress import points
 from socratune.text import CAVEAT, one_line, plain, prompt_diff
+from socratune.tools.model_spec import is_application
 
 COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 MOST_RULES = 6
@@ -134,12 +135,17 @@ def _cost(result: Result) -> RenderableType:
 
 def cost_rows(result: Result) -> list[tuple[str, ...]]:
     """Return what each role cost, and the sum: role, calls, tokens in and out, USD."""
-    rows = [(role, *_use(spent)) for role, spent in sorted(result.spent.items(), reverse=True)]
+    rows = [
+        (role, *_use(spent, role=role, target=result.target))
+        for role, spent in sorted(result.spent.items(), reverse=True)
+    ]
     calls, came, went = (_sum(result.spent.values(), name) for name in ("calls", "tokens_in", "tokens_out"))
     return [*rows, ("all", f"{calls:,}", f"{came:,}", f"{went:,}", _paid(result.usd, priced=result.priced))]
 
 
-def _use(spent: Spent) -> tuple[str, ...]:
+def _use(spent: Spent, *, role: Role, target: str) -> tuple[str, ...]:
+    if role == "target" and is_application(target) and spent.usd == spent.tokens == 0:
+        return (f"{spent.calls:,}", *("its own",) * 3)
     used = (f"{number:,}" for number in (spent.calls, spent.tokens_in, spent.tokens_out))
     return (*used, _paid(spent.usd, priced=spent.priced))
 

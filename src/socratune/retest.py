@@ -13,6 +13,9 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from socratune.agreement import Sending, agree
+from socratune.before import scoring_line
+from socratune.consent import Consent
 from socratune.graphs.engine import Order, Settings
 from socratune.graphs.result import Result
 from socratune.looks import Look, fresh, look_for, look_record, read_looks, renamed, write_look
@@ -22,9 +25,9 @@ from socratune.memory.lessons import Lessons
 from socratune.memory.records import Budget, Example, Verdict
 from socratune.memory.runs import RunFolder
 from socratune.options import Manner
-from socratune.orders import SavedOrder, check_unchanged, examples_of
+from socratune.orders import REFUSED, SavedOrder, check_unchanged, examples_of
 from socratune.outcome import read_result, short
-from socratune.running import EXIT_CODES, Stopper, agree, resumable, stoppable, tell
+from socratune.running import EXIT_CODES, Stopper, resumable, stoppable, tell
 from socratune.scoring import Bench, Contestant, bench, scores_kept, shared
 from socratune.standing import opened
 from socratune.text import CAVEAT
@@ -43,12 +46,12 @@ class FinishedRun:
     loaded: LoadedTask
 
     @classmethod
-    def read(cls, folder: RunFolder) -> FinishedRun:
+    def read(cls, folder: RunFolder, consent: Consent = REFUSED) -> FinishedRun:
         """Raises `BadInput` when there is nothing to test."""
         result, saved = read_result(folder), SavedOrder.read(folder)
         if result.best.id == result.seed.id:
             raise BadInput("the run found no prompt but your own", place=folder.id, cure="there is nothing to test")
-        return cls(folder=folder, result=result, settings=saved.settings, loaded=saved.load())
+        return cls(folder=folder, result=result, settings=saved.settings, loaded=saved.load(consent))
 
     def order(self, rows: tuple[Example, ...]) -> Order:
         """Return the order for its task on some rows."""
@@ -57,7 +60,7 @@ class FinishedRun:
 
 def retest(folder: RunFolder, data: Path, manner: Manner, *, budget: Budget | None) -> None:
     """Take one look, or tell of one that was taken. Ends the command by raising `typer.Exit`."""
-    run = FinishedRun.read(folder)
+    run = FinishedRun.read(folder, manner.consent)
     given = examples_of(data, run.loaded)
     with folder.held():
         looks = read_looks(folder)
@@ -96,10 +99,12 @@ def _taken(
     left_out = f"; {look.left_out} rows were seen before, or are copies, and are left out" if look.left_out else ""
     calls = 2 * len(rows)
     tell(f"{calls} calls on {len(rows)} fresh rows, look {look.number} at alpha {look.alpha:g}{left_out}", manner)
-    agree((run.loaded.task.target,), manner)
+    caps = budget or caps_of(run, len(rows))
+    task = replace(run.loaded.task, budget=caps)
+    sending = Sending(model=task.target, role="runs both prompts", texts="both prompts and the fresh rows")
+    agree([sending], manner, told=[str(sending), scoring_line(task, rows, calls)])
     write_look(run.folder, look)
     _seal(look, run, manner)
-    caps = budget or caps_of(run, len(rows))
     # A ledger of its own: what a look costs is apart from what the search did, also after it was killed.
     with scores_kept(run.folder.path / f"look{look.number}.db", run.folder.id, run.order(rows)) as ledger:
         verdict = _compared(bench(_sides(run, rows, ledger), caps, settings=run.settings), look, manner)

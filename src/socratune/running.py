@@ -7,8 +7,7 @@ import contextlib
 import json
 import os
 import signal
-import sys
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -17,17 +16,20 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from socratune.agreement import agree, needs_consent
 from socratune.api import carry_out
-from socratune.before import forecast_of, forewarning
-from socratune.graphs.engine import Order, Settings, Watch
+from socratune.before import caps_of, forewarning, outlook_of, sendings_of
+from socratune.graphs.engine import Order, Watch
 from socratune.graphs.result import Result
 from socratune.memory.errors import BadInput, Interrupted, Paused, RunOwned
+from socratune.memory.ledger import Spent
 from socratune.memory.runs import RunFolder
 from socratune.options import Manner
 from socratune.orders import SavedOrder
 from socratune.outcome import keep_leading, short, surroundings, write_outcome
 from socratune.report import summary
 from socratune.screen import Screen
+from socratune.standing import opened
 from socratune.text import plain
 from socratune.tools.caller import Caller
 from socratune.tools.task_files import LoadedTask
@@ -39,8 +41,8 @@ T = TypeVar("T")
 
 def start(saved: SavedOrder, manner: Manner, *, accept: bool = False) -> None:
     """Make a new run and see it through. Ends the command by raising `typer.Exit`."""
-    loaded = saved.load()
-    forewarn(loaded, saved.settings, manner)
+    loaded = saved.load(manner.consent)
+    forewarn(loaded, manner, saved.settings.hosts)
     folder = manner.place.new_run(loaded.task.name)
     saved.save(folder)
     go_on(saved, folder, manner, loaded=loaded, accept=accept)
@@ -57,22 +59,27 @@ def go_on(saved: SavedOrder, folder: RunFolder, manner: Manner, *, loaded: Loade
     raise typer.Exit(EXIT_CODES[result.status])
 
 
-def forewarn(loaded: LoadedTask, settings: Settings, manner: Manner) -> None:
-    """Say what the run may use and what its rows can prove; ask when it costs money."""
-    outlook = forecast_of(loaded, manner.place, settings)
-    if not manner.quiet:
+def forewarn(loaded: LoadedTask, manner: Manner, hosts: Mapping[str, str]) -> None:
+    """Say what the run may use, what its rows can prove and which texts go where; ask when real models are called."""
+    outlook = outlook_of(loaded, manner.place, hosts=hosts)
+    if not manner.quiet or needs_consent(outlook.sendings, manner):
         console = Console(stderr=True, highlight=False)
-        console.print(forewarning(loaded, outlook))
-    agree((loaded.task.target, loaded.task.optimizer), manner)
+        console.print(forewarning(outlook))
+    if outlook.missing:
+        raise BadInput(outlook.missing[0])
+    agree(outlook.sendings, manner)
 
 
-def agree(models: Iterable[str], manner: Manner) -> None:
-    """Ask before these models cost money. Raises `BadInput` when nobody can be asked."""
-    if manner.yes or all(model.startswith("sim:") for model in models):
-        return
-    if not sys.stdin.isatty():
-        raise BadInput("this run costs money, and nobody is here to be asked", cure="pass --yes")
-    typer.confirm("Start?", abort=True, err=True)
+def agree_again(loaded: LoadedTask, folder: RunFolder, manner: Manner) -> None:
+    """Ask before a run that was begun spends more."""
+    sendings = sendings_of(loaded)
+    spent = "nothing was spent so far"
+    if folder.ledger.exists():
+        with opened(folder) as ledger:
+            used = Spent.total(ledger.spent().values())
+        usd = f"{used.usd:.2f} USD" if used.priced else "a price that is not known"
+        spent = f"{used.calls:,} calls for {usd} so far"
+    agree(sendings, manner, told=[*map(str, sendings), f"{spent}; {caps_of(loaded.task.budget)}"])
 
 
 def seen_through(order: Order, folder: RunFolder, manner: Manner, loaded: LoadedTask) -> Result:

@@ -17,7 +17,7 @@ from socratune.memory.ledger import Ledger, Spent
 from socratune.memory.records import Budget, Candidate, Example, ExampleId, Prompt, Rollout, Task
 from socratune.orders import check_unchanged
 from socratune.tools.caller import Caller, Line
-from socratune.tools.models import connect
+from socratune.tools.models import connect_role
 from socratune.tools.purse import Purse
 
 BLOCK = 20
@@ -125,7 +125,8 @@ def purse_of(ledgers: Iterable[Ledger], budget: Budget) -> Purse:
     known = list(dict.fromkeys(ledgers))
     lost_usd = sum(each.usd for ledger in known for each in ledger.spent(state="sent").values())
     spent = Spent.total(each for ledger in known for each in ledger.spent().values())
-    return Purse(budget, held={}, spent=spent, lost_usd=lost_usd)
+    worked = max((ledger.minutes_worked() for ledger in known), default=0.0)  # they were worked on together
+    return Purse(budget, held={}, spent=spent, lost_usd=lost_usd, minutes_worked=worked)
 
 
 def bench(sides: Sequence[Contestant], budget: Budget, *, settings: Settings) -> Bench:
@@ -144,7 +145,8 @@ def bench(sides: Sequence[Contestant], budget: Budget, *, settings: Settings) ->
 
 
 def _caller(side: Contestant, purse: Purse, settings: Settings) -> Caller:
-    model = connect(side.task.target, examples=side.examples, seed=settings.seed)
+    task, hosts = side.task, settings.hosts
+    model = connect_role(task, "target", examples=side.examples, seed=settings.seed, hosts=hosts)
     # No agent is asked, so nothing is sealed with the secret; it is as good as any.
     return Caller(
         {"target": model},

@@ -106,6 +106,13 @@ async def test_a_reply_that_is_not_in_form_is_sent_back_once(ledger: Ledger, fir
     assert QUESTION.instructions in turns(after)[3].content
 
 
+async def test_both_requests_carry_the_schema_of_the_form(ledger: Ledger) -> None:
+    provider = answers("Why?", GOOD)
+    await ask(line_to(ledger, provider), PROMPT, QUESTION, {"goal": "g"})
+    assert QUESTION.schema is not None
+    assert [asked.schema for asked in provider.requests] == [QUESTION.schema] * 2
+
+
 async def test_a_second_reply_that_is_not_in_form_is_malformed(ledger: Ledger) -> None:
     provider = answers("Why?", "Because.")
     with pytest.raises(MalformedReply) as malformed:

@@ -28,7 +28,7 @@ from tests.graphs.scene import (
 
 from socratune.memory.records import Budget
 from socratune.memory.runs import Home
-from socratune.memory.tables import calls
+from socratune.memory.tables import calls, events
 from socratune.tools.simulator.chance import chance
 
 ROOT = Path(__file__).parents[2]
@@ -209,6 +209,16 @@ def test_the_ledger_alone_is_enough_to_go_on_from_anywhere(
     tmp_path: Path, undisturbed: dict[str, Any], number: int
 ) -> None:
     check_ledger_alone(tmp_path, undisturbed, number)
+
+
+def test_minutes_that_were_used_before_a_stop_are_not_given_again(tmp_path: Path) -> None:
+    home, log, made = home_at(tmp_path / "home"), tmp_path / "log", order(budget=replace(SMALL, minutes=60.0))
+    stopped_at(60, made, home, log)
+    with ledger_of(home) as ledger, ledger._engine.begin() as connection:
+        an_hour_earlier = sa.update(events).where(events.c.kind == "session").values(at=events.c.at - 3600)
+        connection.execute(an_hour_earlier)
+    resumed = carry_out(replace(made, models=models(made, log=log)), home)
+    assert resumed.stop_reason == "budget: minutes"
 
 
 @pytest.mark.parametrize("world", ["ticket-routing", "invoices"])

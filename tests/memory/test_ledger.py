@@ -203,6 +203,22 @@ def test_nobody_can_take_a_run_over_between_the_check_and_the_commit(tmp_path: P
     engine.dispose()
 
 
+async def test_the_time_between_two_processes_is_not_worked(tmp_path: Path) -> None:
+    worked = []
+    for pause in (0.0, 0.5):
+        await asyncio.sleep(pause)
+        ledger = Ledger.open(tmp_path / "ledger.db", "run")
+        ledger.begin_run({})
+        ledger.take_over()
+        await asyncio.sleep(0.2)
+        await pay(ledger, f"call after {pause}")
+        worked.append(ledger.minutes_worked() * 60)
+        ledger.close()
+    first, both = worked
+    assert first >= 0.2
+    assert first + 0.2 <= both < first + 0.5
+
+
 def test_settings_are_written_once(tmp_path: Path) -> None:
     ledger = Ledger.open(tmp_path / "ledger.db", "run")
     assert ledger.settings() == {}

@@ -13,8 +13,6 @@ from stamina.instrumentation import get_on_retry_hooks, set_on_retry_hooks
 from socratune.cli import meaning
 from socratune.memory.errors import BadInput, Interrupted, Paused, RunOwned
 from socratune.memory.runs import Home
-from socratune.options import Manner
-from socratune.running import agree
 
 from .conftest import TASK, Command, Finished, lay_out, tickets
 
@@ -60,6 +58,9 @@ def spoiled(folder: Path, name: str) -> list[str | Path]:
         "missing file": [folder / "nothing.yaml"],
         "empty data": [file, "--data", folder / "empty.csv"],
         "unknown model": [file, "--target", "sim:tickets"],
+        "unlike any model": [file, "--target", "sim:zzzz"],
+        "recipe for a model": [file, "--optimizer", "auto"],
+        "method for a model": [file, "--optimizer", "GEPA"],
         "negative budget": [file, "--budget", "-3"],
         "binary file": [file, "--data", folder / "binary.csv"],
         "half a line": [file, "--data", folder / "half.jsonl"],
@@ -80,6 +81,9 @@ def spoiled(folder: Path, name: str) -> list[str | Path]:
         ("empty data", "no rows"),
         ("unknown metric", "did you mean 'exact'?"),
         ("unknown model", "did you mean 'ticket-routing'?"),
+        ("unlike any model", "known: house-arithmetic, invoices"),
+        ("recipe for a model", "'auto' is a recipe, not a model; write --recipe auto"),
+        ("method for a model", "'GEPA' is a recipe, not a model, and this version has no recipe of that name; known"),
         ("negative budget", "--budget"),
         ("binary file", "NUL"),
         ("half a line", "half.jsonl:2"),
@@ -290,7 +294,8 @@ def test_doctor_ends_with_1_when_something_is_wrong(command: Command, tmp_path: 
 
 
 def test_init_writes_a_file_that_can_be_read(command: Command, desk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    for name in ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "OPENAI_BASE_URL", "ANTHROPIC_BASE_URL", "SOCRATUNE_TARGET"):
+        monkeypatch.delenv(name, raising=False)
     (desk.parent / "prompt.txt").write_text("Which queue? {ticket}\n")
     ran = command("init", "prompt.txt", "tickets.csv", "--out", "new.yaml")
     assert ran.code == 0
@@ -300,19 +305,32 @@ def test_init_writes_a_file_that_can_be_read(command: Command, desk: Path, monke
     assert command("init", "prompt.txt", "tickets.csv", "--out", "new.yaml").code == 2
 
 
+@pytest.mark.parametrize(
+    ("variable", "value", "target"),
+    [
+        ("ANTHROPIC_API_KEY", "canary", "anthropic:claude-haiku-4-5"),
+        ("OPENAI_API_KEY", "canary", "openai:gpt-4.1-mini"),
+        ("SOCRATUNE_TARGET", "sim:ticket-routing", "sim:ticket-routing"),
+    ],
+)
+def test_init_names_a_target_that_works_here(
+    command: Command, desk: Path, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, target: str
+) -> None:
+    for name in ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "OPENAI_BASE_URL", "ANTHROPIC_BASE_URL", "SOCRATUNE_TARGET"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv(variable, value)
+    (desk.parent / "prompt.txt").write_text("Which queue? {ticket}\n")
+    ran = command("init", "prompt.txt", "tickets.csv", "--out", "new.yaml")
+    assert "Edit `target:`" not in ran.out
+    assert f"target: {target} " in (desk.parent / "new.yaml").read_text()
+
+
 def test_retries_are_not_told_on_stdout(command: Command, desk: Path) -> None:
     try:
         assert command("eval", desk, "--json", "--budget", "rollouts=1").code == 0
         assert get_on_retry_hooks() == ()
     finally:
         set_on_retry_hooks(None)
-
-
-def test_what_costs_money_is_not_begun_unasked() -> None:
-    with pytest.raises(BadInput, match="--yes"):
-        agree(["sim:ticket-routing", "openai:gpt-4.1-mini"], Manner())
-    agree(["openai:gpt-4.1-mini"], Manner(yes=True))
-    agree(["sim:ticket-routing"], Manner())
 
 
 def test_world_beside_the_task_file_is_found_from_any_folder(command: Command, tmp_path: Path) -> None:

@@ -6,15 +6,16 @@ import json
 import re
 import sqlite3
 import time
+import traceback
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 import stamina
 from tests.fakes import Provider, caller_of, reply, request
 
-from socratune.memory.errors import BadInput, FinalFailure, Interrupted, Paused, TransientFailure
+from socratune.memory.errors import BadInput, BudgetExhausted, FinalFailure, Interrupted, Paused, TransientFailure
 from socratune.memory.ledger import Ledger
 from socratune.memory.records import Budget, Message
 from socratune.tools import caller as callers
@@ -235,7 +236,9 @@ async def test_refusals_lower_the_number_of_calls_in_flight(ledger: Ledger) -> N
 
 def test_a_model_without_a_price_does_not_start_under_a_cap_in_usd(ledger: Ledger) -> None:
     unpriced = Provider(price=None, name="sim:unknown")
-    with pytest.raises(BadInput, match="the price of sim:unknown is not known; cap the run by rollouts"):
+    with pytest.raises(
+        BadInput, match=r"the price of sim:unknown is not known; give it .* --price IN,OUT, or cap the run by"
+    ):
         caller_of(ledger, unpriced, budget=Budget(usd=1.0))
 
 
@@ -255,6 +258,24 @@ async def test_the_worst_case_is_reserved_before_a_call_is_sent(ledger: Ledger) 
     await caller.call("target", request("x" * 400, max_tokens=500), phase="search")
     assert 900e-6 <= reserved[0] <= 1_000e-6  # 400 bytes at most 400 tokens, and 500 out, at 1 USD a million
     assert caller.purse.spent.usd == pytest.approx(110e-6)
+
+
+@dataclass(slots=True, kw_only=True)
+class Burdened(Provider):
+    """A model that is sent more than the messages."""
+
+    overhead: int = 0
+
+
+@pytest.mark.parametrize(("overhead", "schema"), [(700, None), (0, {"title": "T", "enum": ["x" * 700]})])
+async def test_what_is_sent_besides_the_messages_is_reserved_too(
+    ledger: Ledger, overhead: int, schema: dict[str, object] | None
+) -> None:
+    asked = replace(request("x" * 400, max_tokens=500), schema=schema)
+    caller = caller_of(ledger, Burdened(overhead=overhead), budget=Budget(usd=1_500e-6))
+    with pytest.raises(BudgetExhausted):
+        await caller.call("target", asked, phase="search")
+    assert caller.purse.spent.usd == 0
 
 
 async def test_only_calls_of_the_target_are_rollouts(ledger: Ledger) -> None:
@@ -301,6 +322,25 @@ async def test_a_line_asks_in_its_role_with_its_limit(ledger: Ledger) -> None:
     line = Line(caller=caller_of(ledger, provider), role="optimizer", max_tokens=77)
     assert await line.ask(request().messages, phase="search", repeat=2) == "[77, 2]"
     assert list(ledger.spent()) == ["optimizer"]
+
+
+class Refusal(Exception):
+    """What other people's code raises when a provider refuses."""
+
+    def __init__(self, status: int) -> None:
+        self.status_code = status
+        super().__init__("incorrect key: sk-canary")
+
+
+@pytest.mark.parametrize(("status", "kind"), [(401, FinalFailure), (429, TransientFailure), (503, TransientFailure)])
+@pytest.mark.usefixtures("without_waiting")
+async def test_a_refusal_out_of_other_peoples_code_is_judged_by_its_status(
+    ledger: Ledger, status: int, kind: type[Exception]
+) -> None:
+    caller = caller_of(ledger, Provider(answer=said(Refusal(status))))
+    with pytest.raises(kind, match=f"HTTP {status}") as failed:
+        await caller.call("target", request(), phase="search")
+    assert "canary" not in "".join(traceback.format_exception(failed.value))
 
 
 async def test_a_defect_of_an_adapter_is_a_failed_call_and_no_answer(ledger: Ledger) -> None:

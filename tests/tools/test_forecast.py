@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from socratune.memory.records import Budget, Example, ExampleId, Prompt, Role, Task
 from socratune.tools.allotment import allot
-from socratune.tools.forecast import Forecast, forecast
+from socratune.tools.forecast import MOST_ROUNDS, Forecast, forecast
 from socratune.tools.models import Price
 from socratune.tools.splits import split
 
@@ -39,14 +39,31 @@ def test_forecast_never_exceeds_a_cap(
     rollouts: int | None, calls: int | None, tokens: int | None, usd: float | None
 ) -> None:
     found = outlook(Budget(rollouts=rollouts, calls=calls, tokens=tokens, usd=usd))
-    low, high = found.low, found.high
-    for use in (low, high):
-        assert rollouts is None or use.rollouts <= rollouts
-        assert calls is None or use.rollouts + use.optimizer_calls <= calls
+    target, total = found.roles["target"], found.total
+    for use in (target.low, target.high):
+        assert rollouts is None or use.calls <= rollouts
+    for use in (total.low, total.high):
+        assert calls is None or use.calls <= calls
         assert tokens is None or use.tokens <= tokens
         assert usd is None or use.usd is None or use.usd <= usd + 1e-9
-    assert (low.rollouts, low.tokens) <= (high.rollouts, high.tokens)
-    assert low.tokens <= high.tokens
+    for each in (*found.roles.values(), total):
+        assert (each.low.calls, each.low.tokens) <= (each.high.calls, each.high.tokens)
+        assert each.low.tokens <= each.high.tokens
+        assert (each.low.usd or 0) <= (each.high.usd or 0) + 1e-9
+
+
+def test_first_cap_is_the_tightest_of_those_that_a_long_search_reaches() -> None:
+    assert outlook(Budget()).first_cap is None
+    assert outlook(Budget(rollouts=10_000, usd=100)).first_cap is None
+    assert outlook(Budget(rollouts=300, usd=100)).first_cap == "rollouts"
+    assert outlook(Budget(rollouts=300, usd=0.01)).first_cap == "usd"
+
+
+def test_more_budget_buys_more_rounds() -> None:
+    bought = [outlook(Budget(rollouts=cap)).rounds for cap in (0, 150, 600, 100_000)]
+    assert bought == sorted(bought)
+    assert (bought[0], bought[-1]) == (0, MOST_ROUNDS)
+    assert outlook(Budget(usd=0.05)).rounds < outlook(Budget(usd=1.0)).rounds
 
 
 def test_more_test_rows_prove_smaller_gains() -> None:
@@ -57,8 +74,10 @@ def test_more_test_rows_prove_smaller_gains() -> None:
 
 def test_budget_of_nothing_proves_nothing() -> None:
     found = outlook(Budget(rollouts=0))
-    assert (found.test_rows, found.provable, found.high.rollouts) == (0, 1.0, 0)
+    assert (found.test_rows, found.provable, found.total.high.calls) == (0, 1.0, 0)
 
 
 def test_unknown_price_is_an_unknown_cost() -> None:
-    assert outlook(Budget(), prices={"target": PRICES["target"], "optimizer": None}).high.usd is None
+    found = outlook(Budget(), prices={"target": PRICES["target"], "optimizer": None})
+    assert found.total.high.usd is None
+    assert found.roles["target"].high.usd is not None

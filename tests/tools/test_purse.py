@@ -237,6 +237,12 @@ async def test_when_the_minutes_are_over_only_the_final_test_goes_on() -> None:
     await made.admit("test", CALL)
 
 
+async def test_minutes_that_an_earlier_process_used_are_not_given_again() -> None:
+    made = Purse(Budget(minutes=10.0), held={}, spent=Spent(), minutes_worked=10.0)
+    with pytest.raises(BudgetExhausted, match="minutes"):
+        await made.admit("search", CALL)
+
+
 async def test_before_the_minutes_are_over_they_change_nothing() -> None:
     made = purse(Budget(minutes=60.0))
     made.check_open()

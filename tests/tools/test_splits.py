@@ -239,3 +239,9 @@ def test_at_most_three_examples_of_a_kind_are_shown() -> None:
     notes = data_notes([*table(12, "a", "b"), *(each for number in range(20, 30) for each in contradiction(number))])
     assert sum("different labels" in note for note in notes) == 3
     assert "7 more groups of rows contradict each other in this way" in notes
+
+
+@given(rows=st.integers(1, 150))
+def test_cap_for_some_test_rows_is_the_least_that_gives_them(rows: int) -> None:
+    assert splits.test_rows(150, splits.cap_for(rows)) == rows
+    assert splits.test_rows(150, splits.cap_for(rows) - 1) < rows

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, Callable
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict
-
-from socratune.tools.models import ANSWER, Price, Reply, Request
-from socratune.tools.providers.clients import Clients, client_options
-from socratune.tools.providers.endpoint import Endpoint
-from socratune.tools.providers.failures import translated
-from socratune.tools.providers.prices import price_of
-from socratune.tools.providers.stream import USUAL, Draft, Limits, check_stream, content_limits
+from socratune.tools.capabilities import anthropic_format
+from socratune.tools.models import ANSWER, Request
+from socratune.tools.providers.clients import client_options
+from socratune.tools.providers.sdk import Read, SdkModel
+from socratune.tools.providers.stream import Draft, check_stream
 
 if TYPE_CHECKING:
     from anthropic import AsyncAnthropic
@@ -22,13 +20,7 @@ if TYPE_CHECKING:
 NATURAL_END = "end_turn"
 
 
-class _Read(BaseModel):
-    """The SDK does not check what a server sends; this does, for the little that is used."""
-
-    model_config = ConfigDict(from_attributes=True)
-
-
-class _Usage(_Read):
+class _Usage(Read):
     input_tokens: int | None = None
     cache_creation_input_tokens: int | None = None
     cache_read_input_tokens: int | None = None
@@ -42,18 +34,23 @@ class _Usage(_Read):
         return self.input_tokens + (self.cache_creation_input_tokens or 0) + (self.cache_read_input_tokens or 0)
 
 
-class _Start(_Read):
+class _Start(Read):
     usage: _Usage | None = None
 
 
-class _Delta(_Read):
+class _Delta(Read):
     text: str | None = None
     thinking: str | None = None
+    partial_json: str | None = None
+    type: str | None = None
+    name: str | None = None
+    """Of the tool, when a `tool_use` block begins."""
     stop_reason: str | None = None
 
 
-class _Event(_Read):
+class _Event(Read):
     type: str
+    index: int = 0
     message: _Start | None = None
     content_block: _Delta | None = None
     delta: _Delta | None = None
@@ -61,43 +58,19 @@ class _Event(_Read):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AnthropicModel:
+class AnthropicModel(SdkModel["AsyncAnthropic"]):
     """A `LanguageModel` behind a messages endpoint."""
 
-    endpoint: Endpoint
-    limits: Limits = USUAL
-    _clients: Clients[AsyncAnthropic] = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_clients", Clients(self._client))
-
-    @property
-    def name(self) -> str:
-        """The specification."""
-        return self.endpoint.spec.text
-
-    @property
-    def price(self) -> Price | None:
-        """None when nobody knows."""
-        return price_of(self.endpoint)
-
-    async def complete(self, request: Request) -> Reply:
-        """Answer. Raises `TransientFailure` when another attempt may help, else `FinalFailure`."""
+    def _sdk(self) -> ModuleType:
         import anthropic  # noqa: PLC0415  # heavy
 
-        client = await self._clients.get()
-        with translated(self.name, anthropic):
-            async with content_limits(self.name, self.limits) as heard:
-                return (await self._draft(client, request, heard)).reply(self.name, request)
-
-    async def aclose(self) -> None:
-        """Close the connections of the running event loop; the next call opens new ones."""
-        await self._clients.aclose()
+        return anthropic
 
     def _client(self) -> AsyncAnthropic:
         from anthropic import AsyncAnthropic, DefaultAsyncHttpxClient  # noqa: PLC0415  # heavy
 
-        return AsyncAnthropic(**client_options(self.endpoint, self.limits, DefaultAsyncHttpxClient))
+        options = client_options(self.endpoint, self.limits, DefaultAsyncHttpxClient, self.options.headers)
+        return AsyncAnthropic(**options)
 
     async def _draft(self, client: AsyncAnthropic, request: Request, heard: Callable[[], None]) -> Draft:
         from anthropic import omit  # noqa: PLC0415  # heavy
@@ -108,9 +81,23 @@ class AnthropicModel:
             messages=_turns(request),
             max_tokens=request.max_tokens,
             stream=True,
+            **self._options(request),
         ) as stream:
             check_stream(self.name, stream.response.headers.get("content-type", ""))
             return await _received(stream, heard)
+
+    def _options(self, request: Request) -> dict[str, Any]:
+        """Return what depends on who is asked."""
+        tools = [dict(tool) for tool in self.options.tools]
+        wanted = self._format(request)
+        return {**({"tools": tools} if tools else {}), **({"output_config": {"format": wanted}} if wanted else {})}
+
+    def _format(self, request: Request) -> dict[str, object] | None:
+        if self.options.response_format is not None:
+            return anthropic_format(self.options.response_format, place=self.name)
+        if request.schema is None or not self.endpoint.is_providers:
+            return None
+        return {"type": "json_schema", "schema": dict(request.schema)}
 
 
 def _system(request: Request) -> str:
@@ -132,7 +119,7 @@ async def _received(stream: AsyncIterable[object], heard: Callable[[], None]) ->
     async for each in stream:
         event = _Event.model_validate(each)
         said = event.delta or event.content_block
-        if said is not None and (said.text or said.thinking):
+        if said is not None and (said.text or said.thinking or said.partial_json):
             heard()
         _take(draft, event, said)
     return draft
@@ -145,4 +132,6 @@ def _take(draft: Draft, event: _Event, said: _Delta | None) -> None:
         draft.tokens_out = usage.output_tokens if usage.output_tokens is not None else draft.tokens_out
     if said is not None:
         draft.parts.append(said.text or "")
+        if said.type in ("tool_use", "input_json_delta"):
+            draft.called(event.index, name=said.name, arguments=said.partial_json)
         draft.stop_reason = ANSWER if said.stop_reason == NATURAL_END else said.stop_reason or draft.stop_reason

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -27,7 +27,7 @@ SENT_ANYWHERE = frozenset(
     {"host", "accept", "accept-encoding", "connection", "content-type", "content-length", "transfer-encoding"}
     | {"user-agent", "anthropic-version"}
 )
-"""Headers that a server gets which may not know a key. The SDKs read others from the environment."""
+"""Headers that a server other than the provider gets. The SDKs read others, with keys, from the environment."""
 
 _OPEN: dict[Closable, AsyncGenerator[None]] = {}
 """Holds what is open until it is closed: a client that is merely forgotten cannot close its connections."""
@@ -65,21 +65,25 @@ async def _closed_at_the_end(client: Closable) -> AsyncGenerator[None]:
         await client.close()
 
 
-def client_options(endpoint: Endpoint, limits: Limits, http_client: type[httpx2.AsyncClient]) -> dict[str, Any]:
-    """Return what a client of either SDK is made with."""
+def client_options(
+    endpoint: Endpoint, limits: Limits, http_client: type[httpx2.AsyncClient], headers: Mapping[str, str]
+) -> dict[str, Any]:
+    """Return what a client of either SDK is made with; `headers` are a person's own."""
     import httpx2  # noqa: PLC0415  # comes with the SDKs
 
-    hooks = {} if endpoint.key else {"request": [_without_secrets]}
+    key = endpoint.key or NO_KEY
+    trusted = endpoint.is_providers and endpoint.key is not None
+
+    async def dress(request: httpx2.Request) -> None:
+        if not trusted:
+            for name in set(request.headers) - SENT_ANYWHERE:
+                del request.headers[name]
+            request.headers["authorization"] = f"Bearer {key}"
+        request.headers.update(headers)
+
     connections = http_client(
         timeout=httpx2.Timeout(None, connect=limits.connect),
         follow_redirects=False,  # a redirect could lead the rows to a host that nobody named
-        event_hooks=hooks,
+        event_hooks={"request": [dress]},
     )
-    key = endpoint.key or NO_KEY
     return {"api_key": key, "base_url": endpoint.url, "max_retries": 0, "http_client": connections}
-
-
-async def _without_secrets(request: httpx2.Request) -> None:
-    for name in set(request.headers) - SENT_ANYWHERE:
-        del request.headers[name]
-    request.headers["authorization"] = f"Bearer {NO_KEY}"

@@ -33,6 +33,12 @@ HOPELESS = frozenset(
 )
 """Error names that say the same call would fail again."""
 
+BROKEN = frozenset({"APIConnectionError", "ConnectionError", "TimeoutError", "TransportError"})
+"""What HTTP libraries and SDKs call a connection that broke or never came about."""
+
+PARAMETERS = ("response_format", "output_config", "temperature", "tools", "max_tokens", "max_completion_tokens")
+"""What a refusal may be about; nothing else that a server writes is repeated."""
+
 _NAME = re.compile(r"[a-z][a-z_]{2,39}")
 
 
@@ -44,7 +50,7 @@ def translated(model: str, sdk: ModuleType) -> Iterator[None]:
     try:
         yield
     except sdk.APIStatusError as error:
-        raise _refusal(model, error.status_code, error.response.headers, _name_of(error)) from None
+        raise _refusal(model, error.status_code, error.response.headers, _name_of(error), _about(error)) from None
     except sdk.APITimeoutError:
         raise TransientFailure(model, "no connection in time") from None
     except (sdk.APIConnectionError, httpx2.TransportError):
@@ -55,10 +61,23 @@ def translated(model: str, sdk: ModuleType) -> Iterator[None]:
         raise TransientFailure(model, "the answer is malformed") from None
 
 
-def _refusal(model: str, status: int, headers: Mapping[str, str], name: str) -> CallFailed:
+def unforeseen(model: str, error: Exception) -> CallFailed:
+    """Judge what a model of other people's raised: by its HTTP status when it has one, else by its name."""
+    status = getattr(error, "status_code", None)
+    if isinstance(status, int):
+        headers = getattr(getattr(error, "response", None), "headers", None)
+        return _refusal(model, status, headers if isinstance(headers, Mapping) else {}, _name_of(error))
+    lineage = {each.__name__ for each in type(error).__mro__}
+    if lineage & BROKEN:
+        return TransientFailure(model, f"the connection broke ({type(error).__name__})")
+    return FinalFailure(model, f"{type(error).__name__} in the model's own code")
+
+
+def _refusal(model: str, status: int, headers: Mapping[str, str], name: str, about: str = "") -> CallFailed:
     """Return the failure of an error answer, or, with status 200, of an error inside a stream."""
     place = f"HTTP {status}" if status >= 300 else "error inside the stream"
-    reason = f"{place} ({name})" if name else place
+    said = ": ".join(part for part in (name, about) if part)
+    reason = f"{place} ({said})" if said else place
     if status < 300 or status in TRANSIENT_STATUS or status >= 500:
         hopeless = name in HOPELESS and (status < 300 or name == "insufficient_quota")
         if not hopeless:
@@ -70,6 +89,15 @@ def _name_of(error: Exception) -> str:
     """Return the error's code or type when it is a plain name; a server may write anything there."""
     said = (getattr(error, "code", None), getattr(error, "error_code", None), getattr(error, "type", None))
     return next((each for each in said if isinstance(each, str) and _NAME.fullmatch(each)), "")
+
+
+def _about(error: Exception) -> str:
+    """Return which parameter a refusal is about, when the server says so with one of our own words."""
+    body = getattr(error, "body", None)
+    inner = body.get("error", body) if isinstance(body, Mapping) else {}
+    message = str(inner.get("message", "")) if isinstance(inner, Mapping) else ""
+    named = (str(getattr(error, "param", "") or ""), message)
+    return next((each for each in PARAMETERS for text in named if re.match(rf"{each}\b", text)), "")
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:

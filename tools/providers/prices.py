@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from socratune.tools.models import Price
-from socratune.tools.providers.endpoint import Endpoint
+from collections.abc import Mapping
+
+from socratune.memory.records import ModelOptions
+from socratune.tools.model_spec import ModelSpec
+from socratune.tools.models import Price, given_price
+from socratune.tools.providers.endpoint import HOMES, Endpoint
 
 
 def price_of(endpoint: Endpoint) -> Price | None:
@@ -25,3 +29,17 @@ def price_of(endpoint: Endpoint) -> Price | None:
     except LookupError:
         return None
     return Price(input=float(found.input_price * 1_000_000), output=float(found.output_price * 1_000_000))
+
+
+def price_note(spec: str, options: ModelOptions, hosts: Mapping[str, str]) -> str:
+    """Return a sentence when a price was given and the table knows another; empty when there is nothing to say."""
+    given, found = given_price(options), ModelSpec.parse(spec)
+    if given is None or found.provider not in HOMES:
+        return ""
+    known = price_of(Endpoint.of(found, hosts=hosts))
+    if known is None or (known.input, known.output) == (given.input, given.output):
+        return ""
+    return (
+        f"{spec} counts at the {given.input:g} and {given.output:g} USD a million tokens that you gave; "
+        f"the price table says {known.input:g} and {known.output:g}"
+    )

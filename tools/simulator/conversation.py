@@ -49,7 +49,7 @@ def _card(asked: Asked) -> str:
             "output": next((str(turn["answer"]) for turn in told if turn.get("topic") == "form"), ""),
             "labels": labels,
             "requirements": [{"text": turn["answer"], "quote": turn["answer"]} for turn in told],
-            "metric": "exact" if labels else _metric(asked),
+            "metric": rows.get("metric") or "f1",
         }
     )
 
@@ -57,11 +57,6 @@ def _card(asked: Asked) -> str:
 def _inputs(asked: Asked, rows: Json) -> list[str]:
     columns = [str(name) for name in _list(rows.get("columns")) if name != rows.get("expected")]
     return columns or list(dict.fromkeys(_NAME.findall(asked.text("prompt")))) or ["input"]
-
-
-def _metric(asked: Asked) -> str:
-    answers = [str(row.get("expected", "")) for row in asked.rows("rows")[1:]]
-    return "json" if answers and all(answer.startswith("{") for answer in answers) else "f1"
 
 
 def _rows_told(asked: Asked) -> Json:

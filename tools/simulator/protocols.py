@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field, JsonValue, ValidationError
 
 from socratune.memory.records import Message
 from socratune.tools.models import ANSWER, Request
+from socratune.tools.simulator.formats import trouble_with_completion, trouble_with_message
 
 SAMPLING = ("temperature", "top_p", "top_k")
 STRICT_VERSION = "2026-10-21"
@@ -119,6 +120,11 @@ def _body(raw: Mapping[str, JsonValue]) -> _Body:
         raise Refused(400, "invalid_request_error", f"{where}: {first['msg']}") from error
 
 
+def _check(trouble: str) -> None:
+    if trouble:
+        raise Refused(400, "invalid_request_error", trouble)
+
+
 def _event(name: str | None, value: object) -> str:
     head = f"event: {name}\n" if name else ""
     return f"{head}data: {json.dumps(value)}\n\n"
@@ -130,6 +136,7 @@ class OpenAIProtocol:
     def read(self, raw: Mapping[str, JsonValue], headers: Mapping[str, str]) -> Heard:
         """Return the request; a limit on the answer is optional."""
         body = _body(raw)
+        _check(trouble_with_completion(raw))
         turns = tuple(
             Message(role="system" if turn.role == "developer" else turn.role, content=turn.text)
             for turn in body.messages
@@ -208,6 +215,7 @@ class AnthropicProtocol:
         body = _body(raw)
         if body.max_tokens is None:
             raise Refused(400, "invalid_request_error", "max_tokens: Field required")
+        _check(trouble_with_message(raw))
         request = Request(messages=(*_system(body.instructions), *_dialogue(body)), max_tokens=body.max_tokens)
         return Heard(model=body.model, request=request, stream=body.stream)
 

@@ -167,8 +167,9 @@ def _path_of(name: str) -> Path:
     if path.is_file():
         return path
     known = sorted(world.stem for world in BUILTIN.glob("*.yaml"))
-    nearest = difflib.get_close_matches(name, known, n=1, cutoff=0)
-    raise BadInput(f"there is no world {name!r}", cure=f"did you mean {nearest[0]!r}? A path to a .yaml file also does")
+    nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
+    cure = f"did you mean {nearest[0]!r}?" if nearest else f"known: {', '.join(known)}."
+    raise BadInput(f"there is no world {name!r}", cure=f"{cure} A path to a .yaml file also does")
 
 
 def _read(path: Path) -> dict[str, object]:

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,42 +20,50 @@ if TYPE_CHECKING:
 
 PromptFile = Annotated[Path, typer.Argument(metavar="PROMPT", help="A text file with the prompt.")]
 RowsFile = Annotated[Path, typer.Argument(metavar="ROWS", help="Labelled rows: csv, jsonl or json.")]
+OTHER_TARGET = "anthropic:claude-haiku-4-5"
+KEYLESS = (
+    "A server of your own needs none, `openai:NAME@http://127.0.0.1:11434/v1` for one; "
+    "`socratune demo` shows a run without any model."
+)
 Out = Annotated[Path, typer.Option(help="The task file to write.")]
 
 
 def init(prompt: PromptFile, rows: RowsFile, out: Out = Path("task.yaml")) -> None:
     """Write a task file for a prompt and its rows, guessing columns and metric."""
     from socratune.text import plain
-    from socratune.tools.guess import draft
+    from socratune.tools.guess import TARGET, draft
 
     if out.exists():
         raise BadInput("exists already", place=str(out), cure="pass --out with another name")
     if not out.parent.is_dir():
         raise BadInput("there is no such folder", place=str(out.parent), cure="make it first")
-    text, notes = draft(prompt, rows, folder=out.parent)
+    target = _usable_target()
+    text, notes = draft(prompt, rows, folder=out.parent, target=target or TARGET)
     out.write_text(text, encoding="utf-8")
     typer.echo(f"Wrote {out}. What was guessed, for you to correct:")
     for note in notes:
         typer.echo(f"  {plain(note)}")
-    unusable = _trouble_with_target(out)
-    if unusable:
-        typer.echo(f"Edit `target:` first, it cannot be used as it stands: {plain(unusable)}")
+    if target is None:
+        typer.echo(f"Edit `target:` first, for here is no key for {TARGET}. {KEYLESS}")
     typer.echo("Say in `goal:` what a good answer is and in `target:` which model runs the prompt. Then:")
     typer.echo(f"\n  socratune optimize {out}")
 
 
-def _trouble_with_target(file: Path) -> str:
-    """Return why the model that a task file names cannot be called from here; empty when it can."""
-    from socratune.orders import resolve_model
-    from socratune.tools.models import connect
-    from socratune.tools.task_form import read_document
+def _usable_target() -> str | None:
+    """Return a model that can be called from here, the configured one first; None when there is none."""
+    from socratune.configuration import Configuration
+    from socratune.memory.runs import Home
+    from socratune.options import home_folder
+    from socratune.tools.guess import TARGET
+    from socratune.tools.models import check_model
 
-    target = read_document(file).form.target or ""
-    try:
-        connect(resolve_model(target, file.parent), examples=(), seed=0)
-    except BadInput as error:
-        return "; ".join(part for part in (error.problem, error.cure) if part)
-    return ""
+    default = Configuration.read(Home(path=Path(os.path.abspath(home_folder())))).defaults.target
+    for spec in (default, TARGET, OTHER_TARGET):
+        if spec is not None:
+            with contextlib.suppress(BadInput):
+                check_model(spec)
+                return spec
+    return None
 
 
 def apply(run: RunName, manner: Manner) -> None:
@@ -61,6 +71,8 @@ def apply(run: RunName, manner: Manner) -> None:
     from rich.console import Console
     from rich.text import Text
 
+    from socratune.agreement import confirm
+    from socratune.consent import IDLE
     from socratune.looks import proven
     from socratune.orders import SavedOrder
     from socratune.outcome import read_result
@@ -73,22 +85,14 @@ def apply(run: RunName, manner: Manner) -> None:
     if not proven(result, folder):
         typer.echo(f"Nothing is written: the run did not prove a better prompt. {plain(result.sentence)}", err=True)
         raise typer.Exit(3)
-    loaded = saved.load()
+    loaded = saved.load(IDLE)
     _check_untouched(loaded, result)
     console = Console(stderr=True, highlight=False)
     console.print(diff_lines(result.seed.prompt, result.best.prompt) or Text("nothing to change"))
     if not manner.yes:
-        _agree()
+        question = "Write this into the file that your prompt came from?"
+        confirm(question, cure="pass --yes to write without being asked")
     typer.echo(f"Wrote {write_back(loaded, result.best.prompt)}")
-
-
-def _agree() -> None:
-    try:
-        agreed = typer.confirm("Write this into the file that your prompt came from?", err=True)
-    except typer.Abort:
-        raise BadInput("nobody answered", cure="pass --yes to write without being asked") from None
-    if not agreed:
-        raise typer.Exit(1)
 
 
 def _check_untouched(loaded: LoadedTask, result: Result) -> None:

@@ -10,30 +10,32 @@ from typing import Annotated
 
 import typer
 
-from socratune.options import Choices, Manner, Pace, RunName, TaskFile
+from socratune.options import Choices, Pace, RunName, TaskFile, Trusting
 
 Against = Annotated[Path | None, typer.Option(metavar="OTHER", help="Task file whose prompt is the baseline.")]
 NewRows = Annotated[Path, typer.Option("--data", metavar="ROWS", help="Labelled rows that the run has not seen.")]
 Caps = Annotated[str | None, typer.Option("--budget", metavar="CAPS", help="rollouts=600,usd=2; a bare number is USD.")]
 
 
-def score(file: TaskFile, choices: Choices, pace: Pace, manner: Manner, against: Against = None) -> None:
+def score(file: TaskFile, choices: Choices, pace: Pace, manner: Trusting, against: Against = None) -> None:
     """Score a prompt on all labelled rows, without a search; with --against, compare it with another."""
     from socratune.evaluation import start_evaluation
     from socratune.orders import SavedOrder
 
     other = Path(os.path.abspath(against)) if against is not None else None
+    configuration = manner.configuration
     saved = SavedOrder(
         kind="eval",
         file=Path(os.path.abspath(file)),
         overrides=choices.overrides,
-        settings=pace.settings,
+        defaults=configuration.defaults,
+        settings=pace.under(configuration),
         against=other,
     )
     start_evaluation(saved, manner)
 
 
-def prove(run: RunName, data: NewRows, manner: Manner, budget: Caps = None) -> None:
+def prove(run: RunName, data: NewRows, manner: Trusting, budget: Caps = None) -> None:
     """Test a finished run's best prompt against yours on fresh rows; each look has less error to spend."""
     from socratune.retest import retest
     from socratune.tools.task_files import parse_budget

@@ -12,9 +12,11 @@ import typer
 
 from socratune.memory.errors import BadInput
 from socratune.options import Manner, Pace, Shown
-from socratune.text import CAVEAT
+from socratune.text import CAVEAT, plain
 
 Folder = Annotated[Path, typer.Option("--dir", help="The folder to make.")]
+Looked = Annotated[Path | None, typer.Argument(metavar="[FILE]", help="A task file whose settings and models count.")]
+Called = Annotated[bool, typer.Option("--call", help="Ask each model one tiny question; it costs what it costs.")]
 
 HELLO = f"A first run without a key: the prompt of a help desk is improved.\n{CAVEAT}\n"
 
@@ -35,15 +37,15 @@ def demo(shown: Shown, folder: Folder = Path("socratune-demo")) -> None:
     start(SavedOrder(file=file, settings=Pace().settings), manner)
 
 
-def doctor(manner: Manner) -> None:
-    """Check versions, keys, the home and its memory."""
+def doctor(manner: Manner, file: Looked = None, *, call: Called = False) -> None:
+    """Check versions, keys, the home and its memory, and say which setting comes from where."""
     from socratune.checkup import checkup
 
-    found = checkup(manner.place)
+    found = checkup(manner.place, file, call=call)
     if manner.json:
         record = {check.name: {"ok": check.ok, "said": check.said} for check in found}
         typer.echo(json.dumps({"schema_version": 1, "checks": record}))
     else:
         for check in found:
-            typer.echo(f"{'ok ' if check.ok else 'BAD'}  {check.name:<20} {check.said}")
+            typer.echo(f"{'ok ' if check.ok else 'BAD'}  {check.name:<20} {plain(check.said)}")
     raise typer.Exit(0 if all(check.ok for check in found) else 1)

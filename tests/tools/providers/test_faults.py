@@ -29,11 +29,9 @@ TRANSIENT = {
     "cut": "the stream was cut",
     "stream_error": r"error inside the stream \(\w+_error\)",
     "malformed": "the answer is malformed",
-}
-FINAL = {
     "html": "the server answered with text/html instead of a stream",
-    "empty": "empty answer",
 }
+FINAL = {"empty": "empty answer"}
 RETURNED = {"refusal": {"refusal"}, "too_long": {"length", "max_tokens"}, "odd_stop": {"paused_for_thought"}}
 
 

@@ -7,6 +7,7 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,8 +15,9 @@ from tests.tools.providers.conftest import Serve
 from tests.tools.providers.scene import WORLD, Served, Speaker, asked, wire
 
 from socratune.memory.errors import BadInput, CallFailed, FinalFailure
+from socratune.orders import Reading, read_task
 from socratune.tools.model_spec import ModelSpec
-from socratune.tools.models import check_model, connect
+from socratune.tools.models import check_model, connect, connect_role
 from socratune.tools.providers.endpoint import Endpoint
 from socratune.tools.simulator.wire import Manners, Wire
 
@@ -171,3 +173,109 @@ def test_an_address_with_more_than_an_address_is_refused(provider: str, url: str
     with pytest.raises(BadInput) as refused:
         check_model(f"{provider}:m@{url}")
     assert "u:p" not in str(refused.value)
+
+
+GATEWAY = "sk-gateway-0123456789"
+
+
+async def test_a_host_that_the_configuration_names_gets_that_key_and_nothing_else(
+    serve: Serve, speaker: Speaker, secrets: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[str] = []
+    provider = serve(made=overheard(heard, key=GATEWAY))
+    monkeypatch.setenv("GATEWAY_KEY", GATEWAY)
+    model = connect(speaker.spec(provider), examples=(), seed=0, hosts={provider.url: "GATEWAY_KEY"})
+    assert (await model.complete(asked())).text
+    assert GATEWAY in heard[0]
+    assert CANARY not in heard[0]
+    assert GATEWAY not in repr(model)
+
+
+@pytest.mark.usefixtures("secrets")
+@pytest.mark.parametrize("named", ["https://127.0.0.1:{port}", "http://127.0.0.1:{other}", "http://localhost:{port}"])
+async def test_another_scheme_port_or_name_than_the_named_one_gets_no_key(
+    serve: Serve, speaker: Speaker, monkeypatch: pytest.MonkeyPatch, named: str
+) -> None:
+    heard: list[str] = []
+    monkeypatch.setenv("GATEWAY_KEY", GATEWAY)
+    provider = serve(made=overheard(heard))
+    port = int(provider.url.rpartition(":")[2])
+    hosts = {named.format(port=port, other=port + 1): "GATEWAY_KEY"}
+    assert (await connect(speaker.spec(provider), examples=(), seed=0, hosts=hosts).complete(asked())).text
+    assert GATEWAY not in heard[0]
+    assert CANARY not in heard[0]
+
+
+NAMED = "https://gateway.corp:8443"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://gateway.corp:8443",
+        "https://gateway.corp",
+        "https://gateway.corp:443",
+        "https://gateway.corp.evil.example:8443",
+        "https://evil.example:8443/gateway.corp:8443",
+        "https://xn--gatewy-fva.corp:8443",
+        "https://gateway.corp\\.evil.example:8443",
+    ],
+)
+def test_an_address_that_only_resembles_a_named_host_gets_no_key(
+    speaker: Speaker, monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    monkeypatch.setenv("GATEWAY_KEY", GATEWAY)
+    monkeypatch.setenv(speaker.variable("API_KEY"), CANARY)
+    found = Endpoint.of(ModelSpec.parse(f"{speaker.provider}:m@{url}"), hosts={NAMED: "GATEWAY_KEY"})
+    assert found.key is None
+
+
+@pytest.mark.parametrize("url", [NAMED, f"{NAMED}/v1", "https://GATEWAY.corp:8443/v1", "https://gateway.corp.:8443"])
+def test_a_named_host_gets_its_key_at_every_path(speaker: Speaker, monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("GATEWAY_KEY", GATEWAY)
+    found = Endpoint.of(ModelSpec.parse(f"{speaker.provider}:m@{url}"), hosts={NAMED: "GATEWAY_KEY"})
+    assert found.key == GATEWAY
+
+
+@pytest.mark.parametrize("url", ["https://gateway.corp:8443@evil.example", "https://u:p@gateway.corp:8443"])
+def test_an_address_with_a_user_is_refused_whatever_host_it_shows(speaker: Speaker, url: str) -> None:
+    with pytest.raises(BadInput, match="the address cannot be used"):
+        check_model(f"{speaker.provider}:m@{url}", hosts={NAMED: "GATEWAY_KEY"})
+
+
+def test_a_named_host_whose_variable_is_not_set_is_refused(speaker: Speaker) -> None:
+    with pytest.raises(BadInput, match="GATEWAY_KEY is not set"):
+        check_model(f"{speaker.provider}:m@{NAMED}", hosts={NAMED: "GATEWAY_KEY"})
+
+
+@pytest.mark.usefixtures("secrets")
+async def test_a_named_host_that_redirects_leads_no_key_away(
+    serve: Serve, speaker: Speaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[str] = []
+    monkeypatch.setenv("GATEWAY_KEY", GATEWAY)
+    with redirecting(to=serve(made=overheard(heard))) as first:
+        model = connect(speaker.spec(first), examples=(), seed=0, hosts={first.url: "GATEWAY_KEY"})
+        with pytest.raises(FinalFailure, match="HTTP 307"):
+            await model.complete(asked())
+    assert not heard
+
+
+@pytest.mark.usefixtures("secrets")
+async def test_a_strangers_task_file_gets_no_key_sent_to_its_own_host(
+    serve: Serve, speaker: Speaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[str] = []
+    monkeypatch.setenv("GATEWAY_KEY", GATEWAY)
+    stranger = serve(made=overheard(heard))
+    (tmp_path / "rows.csv").write_text("ticket,expected\nWhere is it?,shipping\nPay me.,billing\n")
+    file = tmp_path / "task.yaml"
+    model = f"{{model: '{speaker.provider}:{WORLD}', base_url: '{speaker.base(stranger)}', headers: {{X-Note: hello}}}}"
+    file.write_text(f"prompt: 'Which? {{{{ticket}}}}'\ndata: rows.csv\ntarget: {model}\n")
+    hosts = {NAMED: "GATEWAY_KEY"}
+    loaded = read_task(file, reading=Reading(hosts=hosts))
+    connected = connect_role(loaded.task, "target", examples=loaded.examples, seed=0, hosts=hosts)
+    assert (await connected.complete(asked())).text
+    assert "hello" in heard[0]
+    assert CANARY not in heard[0]
+    assert GATEWAY not in heard[0]

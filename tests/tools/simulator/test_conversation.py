@@ -14,7 +14,6 @@ WISH: dict[str, object] = {"words": "Route tickets."}
 ROWS = lines(
     [
         {"columns": ["ticket", "queue"], "expected": "queue", "count": 40, "answers": ["billing", "sales"]},
-        {"inputs": {"ticket": "Money back!"}, "expected": "billing"},
     ]
 )
 

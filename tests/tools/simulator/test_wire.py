@@ -98,6 +98,53 @@ def test_the_current_messages_version_refuses_sampling(client: httpx2.Client, pa
     assert client.post(CHAT, json=body).status_code == 200
 
 
+def strict(**change: Any) -> dict[str, Any]:
+    properties = {"queue": {"type": "string"}}
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": ["queue"],
+        "additionalProperties": False,
+        **change,
+    }
+
+
+OPEN = {"additionalProperties": True}
+OPTIONAL: dict[str, Any] = {"required": []}
+BOUNDED = {"properties": {"queue": {"type": "string", "maxLength": 3}}}
+LISTED = {"properties": {"queue": {"type": "array", "items": {"type": "object", "properties": {}}}}}
+
+
+@pytest.mark.parametrize(
+    ("change", "status"),
+    [({}, 200), (OPEN, 400), (OPTIONAL, 400), (BOUNDED, 400), (LISTED, 400), ({"type": "array"}, 400)],
+)
+def test_only_a_strict_schema_is_taken(client: httpx2.Client, change: dict[str, Any], status: int) -> None:
+    schema = strict(**change)
+    described = {"type": "json_schema", "json_schema": {"name": "routed", "strict": True, "schema": schema}}
+    assert client.post(CHAT, json={**BODY, "response_format": described}).status_code == status
+    config = {"format": {"type": "json_schema", "schema": schema}}
+    assert client.post(MESSAGES, json={**BODY, "output_config": config}).status_code == status
+
+
+@pytest.mark.parametrize(
+    ("path", "change"),
+    [
+        (CHAT, {"response_format": {"type": "yaml"}}),
+        (CHAT, {"response_format": {"type": "json_schema"}}),
+        (CHAT, {"response_format": {"type": "json_schema", "json_schema": {"name": "a b", "schema": strict()}}}),
+        (CHAT, {"tools": [{"name": "route", "input_schema": strict()}]}),
+        (MESSAGES, {"response_format": {"type": "json_object"}}),
+        (MESSAGES, {"output_config": {"format": {"type": "json_object"}}}),
+        (MESSAGES, {"tools": [{"type": "function", "function": {"name": "route"}}]}),
+    ],
+)
+def test_formats_and_tools_of_another_shape_are_refused(
+    client: httpx2.Client, path: str, change: dict[str, Any]
+) -> None:
+    assert client.post(path, json={**BODY, **change}).status_code == 400
+
+
 def test_messages_need_a_limit_and_a_version(client: httpx2.Client) -> None:
     unlimited = {name: value for name, value in BODY.items() if name != "max_tokens"}
     assert client.post(MESSAGES, json=unlimited).status_code == 400
