@@ -46,7 +46,7 @@ def shop(command: Command, tmp_path: Path) -> Iterator[Shop]:
     with served(Wire(world=load_world("ticket-routing"), examples=rows, manners=Manners(log=log))) as url:
         target = f"openai:ticket-routing@{url}/v1"
         models = f"target: {target}\noptimizer: {target.replace('routing@', 'routing:strong@')}\n"
-        file.write_text(TASK.replace("target: sim:ticket-routing\n", models).replace("400", "20"))
+        file.write_text(TASK.replace("400", "20").replace("target: sim:ticket-routing\n", models))
         yield Shop(file=file, log=log)
 
 

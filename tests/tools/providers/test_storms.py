@@ -107,6 +107,7 @@ async def test_trouble_that_passes_changes_nothing_but_the_time(storm: Storm) ->
     check_scores(stormy)
 
 
+@pytest.mark.proof
 @pytest.mark.usefixtures("without_waiting")
 async def test_all_trouble_at_once_makes_no_score(storm: Storm) -> None:
     stormy = await storm(ALL)

@@ -15,7 +15,7 @@ from socratune.memory.records import Budget, Candidate, Example, ExampleId, Prom
 from socratune.memory.usercode import Answerer
 from socratune.tools.caller import Line
 from socratune.tools.metrics import metric_named
-from socratune.tools.models import LanguageModel, Price, connect
+from socratune.tools.models import LanguageModel, Price, allowed
 from socratune.tools.usercode.application import Application
 
 Turns = list[dict[str, str]]
@@ -120,4 +120,4 @@ async def test_an_application_that_always_fails_pauses_the_run_with_its_own_word
 
 def test_code_that_was_not_allowed_is_not_connected() -> None:
     with pytest.raises(BadInput, match="not allowed to run"):
-        connect("python:app.py:answer", examples=(), seed=0)
+        allowed("python:app.py:answer", ())
