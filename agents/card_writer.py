@@ -8,8 +8,7 @@ from socratune.agents.instructions import AgentPrompt, ask
 from socratune.agents.material import Material
 from socratune.memory.talk import Card, Requirement, RowsSeen
 from socratune.tools.caller import Line
-from socratune.tools.chat_forms import CARD, CardReply
-from socratune.tools.metrics import METRICS
+from socratune.tools.chat_forms import CARD, METRICS_OFFERED, CardReply
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,15 +37,28 @@ def _card(reply: CardReply, heard: str, rows: RowsSeen) -> Card:
         output=reply.output,
         labels=rows.labels or reply.labels,
         requirements=requirements,
-        metric=reply.metric if reply.metric in METRICS else "exact",
+        metric=_metric(reply.metric, rows),
     )
+
+
+def _metric(suggested: str, rows: RowsSeen) -> str:
+    """Return what is suggested, unless the rows leave no choice: a rubric where nobody has written answers."""
+    if rows.metric and rows.metric not in METRICS_OFFERED:
+        return rows.metric
+    return suggested if suggested in METRICS_OFFERED else rows.metric or "exact"
 
 
 def plain_card(material: Material) -> Card:
     """Return what can be said without an agent: the person's first words, and the columns."""
     goal = next((turn.words for turn in material.turns if turn.words), "")
     inputs = tuple(name for name in material.rows.columns if name != material.rows.expected)
-    return Card(goal=goal, inputs=inputs or ("input",), output="", labels=material.rows.labels)
+    return Card(
+        goal=goal,
+        inputs=inputs or ("input",),
+        output="",
+        labels=material.rows.labels,
+        metric=_metric("", material.rows),
+    )
 
 
 def _instructions(material: Material) -> str:

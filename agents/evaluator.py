@@ -59,4 +59,5 @@ class Evaluator:
             reward=score.reward,
             feedback=score.feedback,
             parsed=score.parsed,
+            agreed=score.agreed,
         )

@@ -17,14 +17,15 @@ class Failure:
     rollout: Rollout
 
     def row(self) -> dict[str, object]:
-        """Return what agents see of it."""
+        """Return what agents see of it: without a label or feedback where there is none."""
         row: dict[str, object] = {
             "id": self.example.id,
             "inputs": dict(self.example.inputs),
             "expected": self.example.expected,
             "answer": self.rollout.output or "",
+            "feedback": self.rollout.feedback,
         }
-        return row | ({"feedback": self.rollout.feedback} if self.rollout.feedback else {})
+        return {key: value for key, value in row.items() if value or key not in ("expected", "feedback")}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,7 @@ from typing import TypeVar
 from socratune.memory.errors import MalformedReply
 from socratune.memory.records import Message
 from socratune.tools.caller import Line
+from socratune.tools.purse import Phase
 from socratune.tools.replies import Form, NotInForm
 from socratune.tools.sections import clean, section
 
@@ -56,13 +57,21 @@ class AgentPrompt:
         )
 
 
-async def ask(line: Line, prompt: AgentPrompt, form: Form[T], body: Mapping[str, str], *, attempt: int = 0) -> T:
+async def ask(
+    line: Line,
+    prompt: AgentPrompt,
+    form: Form[T],
+    body: Mapping[str, str],
+    *,
+    attempt: int = 0,
+    phase: Phase = "search",
+) -> T:
     """Ask, and ask once more when the reply is not in the form.
 
     `attempt` tells a repeated proposal from the first, so that it gets a new answer. Raises `MalformedReply`.
     """
     messages: tuple[Message, ...] = prompt.request(form, body)
-    reply = await line.ask(messages, phase="search", repeat=attempt, schema=form.schema)
+    reply = await line.ask(messages, phase=phase, repeat=attempt, schema=form.schema)
     try:
         return form.parse(reply)
     except NotInForm as problem:
@@ -72,7 +81,7 @@ async def ask(line: Line, prompt: AgentPrompt, form: Form[T], body: Mapping[str,
             Message(role="assistant", content=clean(reply) or "(empty)"),
             Message(role="user", content=complaint),
         )
-    repaired = await line.ask(messages, phase="search", repeat=attempt, schema=form.schema)
+    repaired = await line.ask(messages, phase=phase, repeat=attempt, schema=form.schema)
     try:
         return form.parse(repaired)
     except NotInForm as problem:

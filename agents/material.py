@@ -35,7 +35,7 @@ def _turn(turn: Turn) -> dict[str, object]:
 
 
 def rows_text(rows: RowsSeen) -> str:
-    """Return the columns and what kind of answers stand in them; a row's own text is for a run's train side alone."""
+    """Return the columns and, where there are any, the kind of answers; rows themselves are for a run's train side."""
     told = {
         "columns": list(rows.columns),
         "expected": rows.expected,
@@ -43,7 +43,7 @@ def rows_text(rows: RowsSeen) -> str:
         "answers": list(rows.labels),
         "metric": rows.metric,
     }
-    return lines([told])
+    return lines([{name: value for name, value in told.items() if value}])
 
 
 def card_text(card: Card) -> str:

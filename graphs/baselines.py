@@ -13,13 +13,18 @@ THINK = "Think step by step before you answer."
 
 
 def baselines(seed: Candidate, train: Sequence[Example]) -> list[Candidate]:
-    """Return "think step by step" and few-shot from train; few-shot only when the seed has no demos of its own."""
+    """Return "think step by step" and few-shot from train.
+
+    Few-shot only when the seed has no demos of its own, and from rows that have a label.
+    """
     thinking = Candidate(
         prompt=_with_line(seed.prompt, THINK), parents=(seed.id,), operator="think", reason="Ask for reasoning first."
     )
     if seed.prompt.demos:
         return [thinking]
-    demos = tuple(Demo(inputs=row.inputs, output=row.expected) for row in _varied(train))
+    demos = tuple(
+        Demo(inputs=row.inputs, output=row.expected) for row in _varied([row for row in train if row.expected])
+    )
     shown = Candidate(
         prompt=replace(seed.prompt, demos=demos),
         parents=(seed.id,),

@@ -30,7 +30,7 @@ from socratune.tools.draft_check import broken, held, shortfalls
 MOST_QUESTIONS = 5
 DRAFTS = 2
 """Times that the drafter may try, with what code found wrong in between."""
-_ROW = re.compile(r"\b(?:rows?|lines?)\s+#?(\d+)\b|\br(\d+)\b", re.IGNORECASE)
+_ROW = re.compile(r"\b(?:(train|dev|test)[ -])?(?:(?:rows?|lines?)\s+#?|r)(\d+)\b", re.IGNORECASE)
 
 
 class ChatState(TypedDict, total=False):
@@ -232,4 +232,5 @@ def kept(remark: FeedbackReply, words: str, wanted: Card, rows: RowsSeen) -> Kep
 
 def rows_named(words: str) -> tuple[str, ...]:
     """Return the ids of the rows that some words name."""
-    return tuple(dict.fromkeys(f"r{found[1] or found[2]}" for found in _ROW.finditer(words)))
+    found = (each.groups("") for each in _ROW.finditer(words))
+    return tuple(dict.fromkeys(f"{side.lower()}-r{number}" if side else f"r{number}" for side, number in found))

@@ -31,10 +31,11 @@ from socratune.tools.caller import Caller, Line
 from socratune.tools.guard import Guard, longest_prompt
 from socratune.tools.journal import Journal, Listener
 from socratune.tools.logs import run_log
+from socratune.tools.metrics import judgements_each
 from socratune.tools.models import LanguageModel, connect_role
 from socratune.tools.purse import Purse
 from socratune.tools.splits import Splits, data_notes, ordered, split
-from socratune.tools.task_files import own_cost
+from socratune.tools.task_notes import own_cost
 
 OPTIMIZER_TOKENS = 2_000
 """Longest reply of an agent that does not write a whole prompt, unless the task says otherwise."""
@@ -66,14 +67,15 @@ class Order:
     @property
     def fingerprint(self) -> str:
         """What must be the same when a run is resumed."""
-        # Other columns count only where a metric of the user's own reads them.
-        rows = [
-            [row.id, dict(row.inputs), row.expected, *([dict(row.extra)] if row.extra else [])] for row in self.examples
-        ]
+        rows = [[row.id, dict(row.inputs), row.expected, *_rest(row)] for row in self.examples]
         same = asdict(self.settings)
         for manner in ("concurrency", "hosts"):
             same.pop(manner)
         return digest([asdict(self.task), rows, same])
+
+
+def _rest(row: Example) -> list[str]:
+    return [part for part in (row.side, row.checks) if part]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,7 +168,7 @@ def _begin(order: Order, ledger: Ledger, home: Home, lessons: Lessons) -> dict[s
 
 
 def _first_settings(order: Order, splits: Splits, lessons: Lessons) -> dict[str, Any]:
-    allotment = allot(order.task.budget, splits)
+    allotment = allot(order.task.budget, splits, judged=judgements_each(order.task.metric, order.examples))
     seed = order.settings.seed
     # Rows that no run has tested on come first: a second look at the same rows is weaker evidence.
     before = lessons.sealed_groups()
@@ -210,7 +212,9 @@ def _rows(order: Order, settings: Mapping[str, Any], name: str) -> tuple[Example
 
 def _caller(order: Order, ledger: Ledger, folder: RunFolder, settings: Mapping[str, Any]) -> Caller:
     task = order.task
-    given = order.models or {}
+    given = dict(order.models or {})
+    if task.judge is not None and "judge" not in given and "optimizer" in given:
+        given["judge"] = given["optimizer"]
     models = {role: given[role] if role in given else _connected(order, role) for role in task.models}
     purse = Purse(
         task.budget,

@@ -103,7 +103,7 @@ async def _ranked(
     if not groups:
         return ()
     recalled = await deps.recall(f"{deps.task.goal}\n{groups[0].signature}", key=f"plan {number}")
-    brief = Brief(goal=deps.task.goal, prompt=leader.prompt, recalled=recalled, tried=deps.tried())
+    brief = Brief(goal=deps.task.aim, prompt=leader.prompt, recalled=recalled, tried=deps.tried())
     try:
         ranked = await deps.agents.planner.plan(brief, groups, failures, attempt=deps.attempt(number))
     except (MalformedReply, CallFailed) as error:

@@ -9,6 +9,7 @@ from typing import Any
 from socratune.graphs.context import scored
 from socratune.memory.ledger import Ledger, Spent
 from socratune.memory.records import Candidate, CandidateId, ExampleId, Prompt, Role, Status, Verdict
+from socratune.tools.agreement import contradictions
 from socratune.tools.search.policy import gain
 from socratune.tools.statistics import sentence
 
@@ -48,8 +49,11 @@ class Result:
     status: Status
     stop_reason: str
     recipe: str
+    metric: str
     target: str
     optimizer: str
+    judge: str | None
+    """None when the metric had nobody to ask."""
     splits: Mapping[str, int]
     seed: Side
     best: Side
@@ -76,10 +80,15 @@ class Result:
     def sentence(self) -> str:
         """The verdict in words."""
         if self.verdict is not None and self.verdict.n > 0:
-            return sentence(self.verdict, run=self.run)
+            return sentence(self.verdict, run=self.run, pairs=self.pairs)
         why = "no edit got past the gate" if self.edits else "no edit was tried to the end"
         why = "what passed the gate did not hold on the rest of dev" if self.accepted else why
         return f"No reliable improvement: {why}, so the test rows stay sealed."
+
+    @property
+    def pairs(self) -> bool:
+        """Whether rewards say how an answer stands beside the user's own prompt's, which scores 0.5."""
+        return self.metric == "pairwise"
 
     @property
     def prompt(self) -> Prompt:
@@ -105,7 +114,7 @@ class Result:
         """Return the object that `--json` prints."""
         total = Spent.total(self.spent.values())
         promising = self.best.prompt.as_dict() if self.status == "promising" else None
-        errors = {role: self.failed.get(role, 0) for role in ("target", "optimizer")}
+        errors = {role: self.failed.get(role, 0) for role in ("target", "optimizer", "judge")}
         return {
             "schema_version": SCHEMA_VERSION,
             "run": self.run,
@@ -160,8 +169,10 @@ def result_of(ledger: Ledger, *, cached: int = 0) -> Result:
         status=verdict.status if verdict else "no_improvement",
         stop_reason=ended.body["stop"],
         recipe=settings["recipe"],
+        metric=settings["task"]["metric"],
         target=settings["task"]["target"],
         optimizer=settings["task"]["optimizer"],
+        judge=settings["task"].get("judge"),
         splits=settings["sizes"],
         seed=Side(id=seed, prompt=ledger.candidate(seed).prompt, dev=_shared_mean(dev, best_dev), test=means["seed"]),
         best=Side(
@@ -177,7 +188,7 @@ def result_of(ledger: Ledger, *, cached: int = 0) -> Result:
         accepted=len(ledger.events("leader")),
         changes=_changes(ledger, finalist, settings),
         preflight=preflight.body if preflight else {},
-        warnings=tuple(settings["warnings"]),
+        warnings=(*settings["warnings"], *contradictions(*ledger.agreement())),
         cached=cached,
     )
 

@@ -262,6 +262,12 @@ class Ledger:
         found = (_ROLLOUT.validate_json(row.body) for row in self._read(sa.select(rollouts.c.body).where(*same)))
         return {each.example_id: each for each in found}
 
+    def agreement(self) -> tuple[int, int]:
+        """Return how many pairs a judge saw alike in both orders, and how many not."""
+        bodies = self._read(sa.select(rollouts.c.body).where(rollouts.c.run == self.run))
+        said = [_ROLLOUT.validate_json(row.body).agreed for row in bodies]
+        return said.count(True), said.count(False)
+
     # --- events
 
     async def record(self, event: Event) -> bool:

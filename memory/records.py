@@ -18,6 +18,9 @@ CandidateId = NewType("CandidateId", str)
 ExampleId = NewType("ExampleId", str)
 
 Role = Literal["target", "optimizer", "judge"]
+Side = Literal["train", "dev", "test"]
+JUDGED = ("rubric", "pairwise")
+"""Metrics that ask a judge; rows need no label for them."""
 Status = Literal["improved", "promising", "no_improvement", "paused", "failed", "interrupted"]
 
 
@@ -40,13 +43,18 @@ class Example:
     """One row: the inputs, by variable, and the expected output."""
 
     id: ExampleId
-    """`r17` for the 17th row of the file, counted from 1 without the header."""
+    """`r17` for the 17th row of the file, counted from 1 without the header; `dev-r17` of a file for one split."""
     inputs: Mapping[str, str]
     expected: str
+    """Empty for a row without a label, which only a judge can score."""
     group: str
     """Fingerprint of the inputs without case, spacing or punctuation; duplicates share it."""
     extra: Mapping[str, str] = field(default_factory=dict)
     """The other columns, the expected one among them: for a metric of the user's own, and for no agent."""
+    side: Side | None = None
+    """The split that the user put it on; None leaves that to us."""
+    checks: str = ""
+    """The assertions of a row that makes its own, as JSON; `expected` then says them in words."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,6 +156,8 @@ class Task:
     optimizer: str
     options: Mapping[Role, ModelOptions] = field(default_factory=dict)
     """By role; a role that is not there has none."""
+    judge: str | None = None
+    """Model that grades answers; None when the metric has nobody to ask."""
     max_output_tokens: int = 512
     """Longest answer the target may give."""
     constraints: Constraints = Constraints()
@@ -157,9 +167,16 @@ class Task:
     """Functions of the user's that target and metric name; what is not here is not run."""
 
     @property
+    def aim(self) -> str:
+        """The goal, and the rubric that answers are graded by, where there is one: what agents are told."""
+        rubric = self.metric_options.get("rubric")
+        return self.goal if rubric is None else f"{self.goal}\n\nAnswers are graded by this rubric:\n{rubric}".strip()
+
+    @property
     def models(self) -> dict[Role, str]:
-        """The specification of each role's model."""
-        return {"target": self.target, "optimizer": self.optimizer}
+        """The specification of each role's model; without a judge when there is none."""
+        judges: dict[Role, str] = {} if self.judge is None else {"judge": self.judge}
+        return {"target": self.target, "optimizer": self.optimizer, **judges}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,6 +214,8 @@ class Rollout:
     feedback: str = ""
     parsed: bool = True
     """False when no answer could be read out of the output; its reward is then 0."""
+    agreed: bool | None = None
+    """Whether a judge who was shown a pair in both orders said the same of both; None when no pair was shown."""
     error: str | None = None
 
 

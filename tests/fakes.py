@@ -54,7 +54,7 @@ def caller_of(
     concurrency: int = 8,
 ) -> Caller:
     """A caller whose roles are all played by one model."""
-    models: dict[Role, LanguageModel] = {"target": model, "optimizer": model}
+    models: dict[Role, LanguageModel] = {"target": model, "optimizer": model, "judge": model}
     purse = Purse(budget, held={}, spent=Spent())
     return Caller(models, ledger=ledger, purse=purse, secret=secret, concurrency=concurrency)
 

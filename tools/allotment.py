@@ -29,18 +29,20 @@ class Allotment:
         return {phase: Budget(**budget) for phase, budget in written.items()}
 
 
-def allot(budget: Budget, splits: Splits) -> Allotment:
+def allot(budget: Budget, splits: Splits, *, judged: int = 0) -> Allotment:
     """Divide a budget.
 
     Rollouts and calls are held for the very rows of the test; USD and tokens, whose use is not known yet, by share.
+    `judged` is how often a judge is asked for one answer: of a pair twice for every other answer, so once on the mean.
     """
-    counted = [cap for cap in (budget.rollouts, budget.calls) if cap is not None]
+    asked = 1 + judged
+    counted = [cap for cap in (budget.rollouts, budget.calls and budget.calls // asked) if cap is not None]
     rows = test_rows(len(splits.test), min(counted) if counted else None)
     finalist = 2 * max(0, len(splits.dev) - GATE_STAGES[-1][0])
     if counted:
         finalist = min(finalist, int(FINALIST_SHARE * min(counted)))
-    test = _held(budget, calls=2 * rows, share=TEST_SHARE)
-    search = _held(budget, calls=2 * rows + finalist, share=TEST_SHARE + FINALIST_SHARE)
+    test = _held(budget, 2 * rows, asked=asked, share=TEST_SHARE)
+    search = _held(budget, 2 * rows + finalist, asked=asked, share=TEST_SHARE + FINALIST_SHARE)
     return Allotment(
         test_rows=rows, held={"preflight": _all_but(budget, PREFLIGHT_SHARE), "search": search, "finalist": test}
     )
@@ -62,11 +64,11 @@ def tighter(a: Budget, b: Budget) -> Budget:
     return Budget(**{name: min((cap for cap in pair if cap is not None), default=None) for name, pair in caps.items()})
 
 
-def _held(budget: Budget, *, calls: int, share: float) -> Budget:
+def _held(budget: Budget, rollouts: int, *, asked: int, share: float) -> Budget:
     return Budget(
         usd=budget.usd * share if budget.usd is not None else None,
-        rollouts=calls,
-        calls=calls,
+        rollouts=rollouts,
+        calls=rollouts * asked,
         tokens=int(budget.tokens * share) if budget.tokens is not None else None,
     )
 

@@ -21,6 +21,9 @@ TOPICS = {
 }
 """What an interview may ask about: a meaning by the topic's name."""
 
+METRICS_OFFERED = tuple(name for name in METRICS if name != "rouge")
+"""What a card may suggest; rouge needs a package that not everybody has."""
+
 Name = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[^\W\d][\w .-]{0,60}$")]
 
 
@@ -85,7 +88,7 @@ INTERVIEW = json_form(
     "interview/1",
     """\
 {"topic": "<inputs, answer, form, hard, never or judged>", "question": "<one question to the person>", \
-"reason": "<why you ask, one short sentence that begins with: I ask because>"}
+"reason": "<why you ask, one short sentence of its own in the person's language>"}
 An empty question is the right answer when enough is known.""",
     InterviewReply,
 )
@@ -95,7 +98,7 @@ CARD = json_form(
 {{"goal": "<what the prompt is for, one or two sentences>", "inputs": ["<name of each thing that goes in>"], \
 "output": "<the exact form of an answer>", "labels": ["<each possible answer, when they can be listed>"], \
 "requirements": [{{"text": "<one checkable sentence>", "quote": "<the person's own words behind it, copied>"}}], \
-"metric": "<one of {", ".join(METRICS)}>"}}
+"metric": "<one of {", ".join(METRICS_OFFERED)}>"}}
 Lists may be empty, but for inputs.""",
     CardReply,
 )

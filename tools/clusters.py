@@ -16,7 +16,9 @@ MOST_CLUSTERS = 8
 CLUSTER_SIZE = 3
 """Failures in a cluster, on average: reflection on one cause at a time does best on three or four."""
 MOST_LABELS = 20
-"""Distinct expected outputs up to which they are classes, and a confusion is a signature."""
+"""Distinct expected outputs up to which they are classes, and a confusion is a signature; else the feedback is."""
+LONGEST_LABEL = 40
+"""Characters of a class; what is longer is an answer, with which no two rows are confused."""
 INPUT_WEIGHT = 0.6
 """How much the inputs count beside the signature."""
 
@@ -28,7 +30,8 @@ def clusters(failures: Sequence[tuple[Example, Rollout]]) -> tuple[Cluster, ...]
     """
     if not failures:
         return ()
-    classes = len({example.expected for example, _ in failures}) <= MOST_LABELS
+    labels = {example.expected for example, _ in failures}
+    classes = labels != {""} and len(labels) <= MOST_LABELS and max(map(len, labels)) <= LONGEST_LABEL
     signatures = [_signature(example, rollout, classes=classes) for example, rollout in failures]
     vectors = [_vector(signature, example) for signature, (example, _) in zip(signatures, failures, strict=True)]
     groups: dict[int, list[int]] = {}

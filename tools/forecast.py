@@ -16,6 +16,7 @@ from statistics import harmonic_mean
 from socratune.memory.records import Budget, Example, Role, Task
 from socratune.tools.allotment import Allotment
 from socratune.tools.gate import GATE_STAGES
+from socratune.tools.metrics import judge_calls
 from socratune.tools.models import Price
 from socratune.tools.purse import CAPS, Cap
 from socratune.tools.splits import Splits
@@ -35,6 +36,8 @@ FIRST_AGENT_CALLS = 30
 """At most beyond those in the first round, where most is unknown."""
 AGENT_TOKENS = ((600, 40), (2_500, 500))
 """In and out of one call."""
+JUDGE_TOKENS = ((700, 80), (1_000, 300))
+"""In and out of one judgement, beside the row and the answers it is about."""
 GROWTH = (0, 250)
 """Tokens that the search adds to a prompt."""
 CHATTER = (0, 100)
@@ -95,27 +98,53 @@ def forecast(task: Task, splits: Splits, allotment: Allotment, prices: Mapping[R
     rows, budget = allotment.test_rows, task.budget
     examples = [*splits.train, *splits.dev, *splits.test]
     sizes: dict[Role, Sizes] = {"target": _target_sizes(task, examples), "optimizer": AGENT_TOKENS}
+    judged = _judgements(task, examples)
+    if judged[1]:
+        sizes["judge"] = _judge_sizes(task, sizes["target"], examples)
     least, most = ({role: _unit(size[end], prices.get(role)) for role, size in sizes.items()} for end in (0, 1))
-    many = _rounds(budget, allotment, _round(splits, 0), least)
-    few = _rounds(budget, allotment, _round(splits, 1), most)
+    many = _rounds(budget, allotment, _with_judge(_round(splits, 0), judged[0]), least)
+    few = _rounds(budget, allotment, _with_judge(_round(splits, 1), judged[1]), most)
     worst = {role: _worst(unit, task) for role, unit in most.items()}
-    low = _fitting(_shortest(splits), budget, worst, share=TARGETS_SHARE)
-    high = _fitting(_longest(splits, rows, many), budget, least)
-    roles = {r: Range(low=_times(least[r], low[r]), high=_within(_times(most[r], high[r]), budget)) for r in sizes}
+    low = _fitting(_with_judge(_shortest(splits), judged[0]), budget, worst, share=TARGETS_SHARE)
+    high = _fitting(_with_judge(_longest(splits, rows, many), judged[1]), budget, least)
+    roles = {r: Range(low=_times(least[r], low[r]), high=_within(_times(most[r], high[r]), budget)) for r in low}
     return Forecast(
         roles=roles,
         total=Range(low=_sum(each.low for each in roles.values()), high=_total_high(roles, budget)),
         test=Range(low=_times(least["target"], 2 * rows), high=_times(most["target"], 2 * rows)),
         rounds=round(harmonic_mean([many, few])),  # of rounds of both kinds in turn
-        first_cap=_first_cap(budget, _longest(splits, rows, MOST_ROUNDS), most),
+        first_cap=_first_cap(budget, _with_judge(_longest(splits, rows, MOST_ROUNDS), judged[1]), most),
         test_rows=rows,
-        provable=_provable(rows, power=0.8),
-        even=_provable(rows, power=0.5),
+        provable=_provable(rows, task, power=0.8),
+        even=_provable(rows, task, power=0.5),
     )
 
 
-def _provable(rows: int, *, power: float) -> float:
-    return detectable(rows, power=power) if rows else 1.0
+def _provable(rows: int, task: Task, *, power: float) -> float:
+    """Of pairs a row that changes moves by one half: the original prompt scores 0.5 on each."""
+    gain = detectable(rows, power=power) if rows else 1.0
+    return gain / 2 if task.metric == "pairwise" and gain < 1 else gain
+
+
+def _judgements(task: Task, rows: Sequence[Example]) -> tuple[float, float]:
+    """Return how often the judge is asked for one call of the target, at the low and at the high end.
+
+    The original prompt's own answers, about a third of all, are not judged as pairs; short answers are often the same.
+    """
+    each = judge_calls(task.metric, rows) / max(1, len(rows)) if task.judge is not None else 0.0
+    return (each / 3, each * 4 / 3) if task.metric == "pairwise" else (each, each)
+
+
+def _judge_sizes(task: Task, target: Sizes, rows: Sequence[Example]) -> Sizes:
+    """Return the tokens of one judgement: beside instructions it reads the row, and an answer or both of a pair."""
+    inputs = sum(estimate(text) for row in rows for text in row.inputs.values()) // max(1, len(rows))
+    answers = 2 if task.metric == "pairwise" else 1
+    low, high = ((JUDGE_TOKENS[end][0] + inputs + answers * target[end][1], JUDGE_TOKENS[end][1]) for end in (0, 1))
+    return low, high
+
+
+def _with_judge(calls: Calls, judged: float) -> Calls:
+    return {**calls, "judge": math.ceil(calls["target"] * judged)} if judged else calls
 
 
 def scoring(task: Task, rows: Sequence[Example], calls: int, price: Price | None) -> Range:

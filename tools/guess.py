@@ -22,7 +22,12 @@ SAMPLE_ROWS = 2000
 MOST_LABELS = 20
 LONGEST_LABEL = 40
 """Characters."""
-COMMENTS = {"goal": "in one sentence, what is a good answer?", "target": "the model that will run this prompt"}
+RUBRIC = {"rubric": "Answers what the input asks; is right; says nothing that was not asked for"}
+COMMENTS = {
+    "goal": "in one sentence, what is a good answer?",
+    "metric": "what a good answer does, a criterion between semicolons",
+    "target": "the model that will run this prompt",
+}
 EXPECTED_NAMES = ("expected", "label", "target", "answer", "output", "queue", "category", "class", "gold", "intent")
 COUNTING_NAMES = frozenset({"id", "index", "row", "no", "nr", "number"})
 
@@ -39,16 +44,16 @@ def draft(
     text = _prompt_text(prompt_path)
     native, style = template.read(text, names)
     used = template.variables(native, names)
-    expected, why_expected = _expected(names, used, rows_path)
+    expected, why_expected = _expected(names, used)
     inputs, why_inputs = _inputs(names, used, expected)
-    metric, why_metric = _metric([row.values.get(expected, "") for row in rows])
+    metric, why_metric = _metric([row.values.get(expected, "") for row in rows]) if expected else _judged()
     content = {
         "name": prompt_path.stem,
         "goal": "",
         "prompt" if used else "system": _inside(prompt_path, folder, prefix="file://") or text,
         "data": _inside(rows_path, folder) or os.path.abspath(rows_path),
         "inputs": list(inputs),
-        "expected": expected,
+        **({"expected": expected} if expected else {}),
         "metric": metric,
         "target": target,
     }
@@ -56,19 +61,25 @@ def draft(
     return "".join(_line(key, value) for key, value in content.items()), notes
 
 
-def roles(rows: Sequence[Row], used: Sequence[str], place: Path) -> tuple[tuple[str, ...], str, str]:
-    """Return the inputs, the expected column and the metric that fit some rows; `used` are columns the prompt names."""
+def roles(rows: Sequence[Row], used: Sequence[str]) -> tuple[tuple[str, ...], str | None, str]:
+    """Return the inputs, the expected column and the metric that fit some rows; `used` are columns the prompt names.
+
+    The expected column is None, and the metric a rubric, when nobody has written an answer.
+    """
     names = columns_of(rows)
-    expected, _ = _expected(names, used, place)
+    expected, _ = _expected(names, used)
     inputs, _ = _inputs(names, used, expected)
-    metric, _ = _metric([row.values.get(expected, "") for row in rows])
+    labels = [row.values.get(expected, "") for row in rows] if expected else []
+    if not any(label.strip() for label in labels):
+        return inputs, None, "rubric"
+    metric, _ = _metric(labels)
     return inputs, expected, metric
 
 
 def _line(key: str, value: object) -> str:
     """Write one key, with a comment where a person has to decide."""
-    line = dump({key: value})
-    return f"{line.rstrip()}  # {COMMENTS[key]}\n" if key in COMMENTS else line
+    line, is_guessed = dump({key: value}), isinstance(value, str) and key == "metric"
+    return f"{line.rstrip()}  # {COMMENTS[key]}\n" if key in COMMENTS and not is_guessed else line
 
 
 def _prompt_text(path: Path) -> str:
@@ -89,11 +100,11 @@ def _inside(path: Path, folder: Path, *, prefix: str = "") -> str | None:
     return prefix + steps.as_posix()
 
 
-def _expected(names: Sequence[str], used: Sequence[str], rows_path: Path) -> tuple[str, str]:
-    left = [name for name in names if name not in used]
-    if not left or len(names) < 2:
-        cure = "add a column with the expected answer"
-        raise BadInput("no column is left for the expected answer", place=str(rows_path), cure=cure)
+def _expected(names: Sequence[str], used: Sequence[str]) -> tuple[str | None, str]:
+    """Return the column with the answers, None when only inputs are left, and why."""
+    left = [name for name in names if name not in used and name.casefold() not in COUNTING_NAMES]
+    if not left or (not used and len(left) < 2):
+        return None, "expected: left out, since no column is left for answers; a judge needs none"
     for guess in EXPECTED_NAMES:
         for name in left:
             if name.casefold() == guess:
@@ -101,7 +112,7 @@ def _expected(names: Sequence[str], used: Sequence[str], rows_path: Path) -> tup
     return left[-1], f"expected: {left[-1]}, the last column that the prompt does not name"
 
 
-def _inputs(names: Sequence[str], used: Sequence[str], expected: str) -> tuple[tuple[str, ...], str]:
+def _inputs(names: Sequence[str], used: Sequence[str], expected: str | None) -> tuple[tuple[str, ...], str]:
     if used:
         return tuple(used), f"inputs: {', '.join(used)}, which the prompt names"
     others = [name for name in names if name != expected]
@@ -121,6 +132,11 @@ def _metric(labels: Sequence[str]) -> tuple[str, str]:
     if len(answers) <= MOST_LABELS and max(map(len, answers)) <= LONGEST_LABEL:
         return "exact", f"metric: exact, since there are {len(answers)} different short answers"
     return "f1", "metric: f1 (shared words), since the expected answers are free text"
+
+
+def _judged() -> tuple[dict[str, str], str]:
+    """Return a rubric for rows without answers, and why."""
+    return RUBRIC, "metric: a rubric that a judge reads, since no answers are given; put your own criteria there"
 
 
 def _is_object(text: str) -> bool:

@@ -1,4 +1,4 @@
-"""How good an output is for its row, without a model: seven metrics by name, a score in [0, 1] each.
+"""How good an output is for its row, without a model: eight metrics by name, a score in [0, 1] each.
 
 Pure. Whatever a model writes, a metric gives a score and never raises; what a person wrote (a name, an option, the
 expected outputs) is refused at the door by `metric_named` and `check_rows`. Our own patterns take linear time.
@@ -7,51 +7,71 @@ expected outputs) is refused at the door by `metric_named` and `check_rows`. Our
 from __future__ import annotations
 
 import difflib
+import importlib.util
 import json
 import math
 import re
 import string
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 
 from socratune.memory.errors import BadInput
-from socratune.memory.records import Example
+from socratune.memory.records import JUDGED, Example
+from socratune.tools.assertions import asserted, checks_of, judgements
+from socratune.tools.multiple_choice import bare, chosen_option, named_option, options_of
+from socratune.tools.patterns import LONGEST_SEARCHED, compiled
+from socratune.tools.scores import NOTHING, PASS, Metric, Score
 
-LONGEST_SEARCHED = 20_000  # characters of an output that a pattern from the data may search
-QUOTES = " \t\r\n\"'`\u201c\u201d\u2018\u2019"
+__all__ = [
+    "METRICS",
+    "NOTHING",
+    "PASS",
+    "Metric",
+    "Score",
+    "check_metric",
+    "check_rows",
+    "judge_calls",
+    "judgements_each",
+    "metric_named",
+]
 
-_OPTIONS_HEAD = re.compile(r"(?im)^[ \t]{0,8}(?:answer )?(?:options|choices)[ \t]{0,3}:")
-_OPTION = re.compile(r"(?m)^[ \t]{0,8}(?:[(\[]?([A-Za-z])[)\].:]|[-*•])[ \t]{1,4}(\S.*)$")
-_LONE_LETTER = re.compile(r"\W{0,6}([A-Za-z])\W{0,6}")
-_MENTION = re.compile(r"(?<!\w)\(([A-Z])\)")
-_CUE = re.compile(r"(?i)\banswer(?:\s{1,3}is)?\b")
-_AFTER_CUE = re.compile(r"[\s:*_\"'`]{0,8}(?:(?i:option|choice)\s)?(?:[(\[]([A-Za-z])[)\]]|([A-Z])(?![\w'\u2019]))")
+ROUGE_VARIANTS = ("rougeL", "rouge1", "rouge2")
+
 _NUMBER = re.compile(r"((?<![\w)])[-+])?[$€£]?([0-9]+(?:,[0-9]{3})*(?:\.[0-9]+)?|\.[0-9]+)([eE][-+]?[0-9]{1,3})?")
-_NESTED_REPEAT = re.compile(r"\([^()]{0,200}(?<!\\)[*+][^()]{0,200}\)[*+{]")
+_WORD = re.compile(r"[^\W_]+")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Score:
-    """What a metric says of one output."""
-
-    reward: float
-    """In [0, 1]; 1 is a pass."""
-    feedback: str
-    """What was expected and what came instead; empty for a pass."""
-    parsed: bool = True
-    """False when no answer could be read out of the output; the reward is then 0."""
+def check_metric(name: str, options: Mapping[str, str | float]) -> None:
+    """Raise `BadInput` for a metric, asked of a judge or not, or an option that does not exist."""
+    if name not in JUDGED:
+        metric_named(name, options)
+    elif name == "pairwise" and options:
+        raise BadInput(f"metric 'pairwise' has no option {min(options)!r}", place="metric", cure="write pairwise alone")
+    elif name == "rubric":
+        _check_rubric(options)
 
 
-Metric = Callable[[str, Example], Score]
-PASS = Score(reward=1.0, feedback="")
+def judge_calls(name: str, rows: Sequence[Example]) -> int:
+    """Return how often a judge is asked when each row is answered once; of two answers to compare, on the mean."""
+    if name == "assert":
+        return sum(judgements(row) for row in rows)
+    return len(rows) if name in JUDGED else 0
+
+
+def judgements_each(name: str, rows: Sequence[Example]) -> int:
+    """Return how often a judge is asked for one answer, on the mean and rounded up."""
+    return math.ceil(judge_calls(name, rows) / max(1, len(rows)))
 
 
 def metric_named(name: str, options: Mapping[str, str | float]) -> Metric:
     """Return the metric of a task file. Raises `BadInput` for a name or an option that does not exist."""
+    if name == "assert" and not options:
+        return asserted
     if name not in METRICS:
         raise BadInput(f"unknown metric {name!r}", place="metric", cure=_nearest(name))
+    if name == "rouge" and importlib.util.find_spec("rouge_score") is None:
+        raise BadInput("metric 'rouge' needs a package", place="metric", cure="pip install 'socratune[rouge]'")
     measure = METRICS[name]
     settings = {key: _setting(name, key, value) for key, value in options.items()}
 
@@ -66,7 +86,9 @@ def metric_named(name: str, options: Mapping[str, str | float]) -> Metric:
 def check_rows(name: str, examples: Iterable[Example]) -> None:
     """Raise `BadInput`, naming the row, for an expected output that the metric cannot use."""
     for example in examples:
-        if name == "regex":
+        if name == "assert":
+            checks_of(example)
+        elif name == "regex":
             _pattern(example)
         elif name == "contains" and not example.expected.strip():
             raise _unusable(example, "is empty, and so stands in every output", "write the text to look for")
@@ -81,7 +103,7 @@ def exact(output: str, example: Example) -> Score:
 
     An output of more than three times the expected length and 40 characters is prose, not an answer.
     """
-    if _bare(output) == _bare(example.expected):
+    if bare(output) == bare(example.expected):
         return PASS
     if len(output.strip()) > 3 * len(example.expected) + 40:
         return _unread(example, output)
@@ -141,16 +163,31 @@ def f1(output: str, example: Example) -> Score:
     return _missed(_shown(example.expected), output, reward=reward)
 
 
+def rouge(output: str, example: Example, *, variant: str = "rougeL") -> Score:
+    """F1 of the words in common order (rougeL), of words (rouge1) or of pairs of words (rouge2), as in Lin (2004).
+
+    Words are of any script: the library's own tokenizer knows ASCII alone. On ASCII both count the same.
+    """
+    # An extra, and slow to import. It has no types.
+    from rouge_score.rouge_scorer import RougeScorer  # type: ignore[import-untyped]  # noqa: PLC0415
+
+    wanted, found = (text[:LONGEST_SEARCHED] for text in (example.expected, output))
+    if _WORD.findall(wanted.casefold()) == _WORD.findall(found.casefold()):
+        return PASS
+    overlap = RougeScorer([variant], tokenizer=_Words()).score(wanted, found)[variant].fmeasure
+    return PASS if overlap >= 1 else _missed(_shown(example.expected), output, reward=float(overlap))
+
+
 def choice(output: str, example: Example) -> Score:
     """Find the option that the output settles on: `(B)`, `answer is B`, a letter alone on a line, or an option's text.
 
     Several letters of which none is marked as the answer count as no answer.
     """
-    options = _options(example)
-    wanted = _named_option(example.expected, options)
+    options = options_of(example)
+    wanted = named_option(example.expected, options)
     if wanted is None:
         return exact(output, example)
-    found = _chosen(output, options)
+    found = chosen_option(output, options)
     if found is None:
         return _unread(example, output)
     return PASS if found == wanted else _missed(_shown(example.expected), found)
@@ -164,12 +201,35 @@ METRICS: Mapping[str, Callable[..., Score]] = {
     "numeric": numeric,
     "json": json_fields,
     "f1": f1,
+    "rouge": rouge,
 }
 
 
-def _setting(metric: str, key: str, value: str | float) -> float:
+class _Words:
+    """What the rouge library takes for a tokenizer."""
+
+    def tokenize(self, text: str) -> list[str]:
+        return _WORD.findall(text.casefold())
+
+
+def _check_rubric(options: Mapping[str, str | float]) -> None:
+    if unknown := sorted(options.keys() - {"rubric", "label", "output"}):
+        cure = "it has `rubric`, and for `socratune calibrate` `label` and `output`"
+        raise BadInput(f"metric 'rubric' has no option {unknown[0]!r}", place="metric", cure=cure)
+    if not str(options.get("rubric", "")).strip():
+        raise BadInput("the rubric is empty", place="metric", cure="write what a good answer does")
+    if ("label" in options) != ("output" in options):
+        cure = "`label` names the column with people's grades, `output` the one with the answers they graded"
+        raise BadInput("one of label and output is missing", place="metric", cure=cure)
+
+
+def _setting(metric: str, key: str, value: str | float) -> str | float:
+    if (metric, key) == ("rouge", "variant"):
+        if value in ROUGE_VARIANTS:
+            return value
+        raise BadInput(f"variant is {value!r}", place="metric", cure=f"known are {', '.join(ROUGE_VARIANTS)}")
     if (metric, key) != ("numeric", "tolerance"):
-        cure = "only numeric has one, `tolerance`"
+        cure = "numeric has `tolerance` and rouge has `variant`; no other has any"
         raise BadInput(f"metric {metric!r} has no option {key!r}", place="metric", cure=cure)
     with suppress(ValueError):
         if 0 <= float(value) < math.inf:
@@ -178,8 +238,9 @@ def _setting(metric: str, key: str, value: str | float) -> float:
 
 
 def _nearest(name: str) -> str:
-    near = difflib.get_close_matches(name, METRICS, n=1, cutoff=0.5)
-    return (f"did you mean {near[0]!r}? " if near else "") + f"known are {', '.join(METRICS)}"
+    known = (*METRICS, *JUDGED)
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    return (f"did you mean {near[0]!r}? " if near else "") + f"known are {', '.join(known)}"
 
 
 def _unusable(example: Example, problem: str, cure: str) -> BadInput:
@@ -203,23 +264,16 @@ def _shown(value: object) -> str:
     return text if len(text) <= 100 else f"{text[:60]} … {text[-30:]}"
 
 
-def _bare(text: str) -> str:
-    return text.strip(QUOTES).removesuffix(".").strip(QUOTES).casefold()
-
-
 def _words(text: str) -> Counter[str]:
     plain = text.lower().translate(str.maketrans("", "", string.punctuation))
     return Counter(word for word in plain.split() if word not in {"a", "an", "the"})
 
 
 def _pattern(example: Example) -> re.Pattern[str]:
-    # A repeat inside a repeat can take longer than the universe has lasted, and nothing can interrupt it.
-    if _NESTED_REPEAT.search(example.expected):
-        raise _unusable(example, "repeats a group that repeats", "write it with one repeat")
     try:
-        return re.compile(example.expected)
-    except (re.error, OverflowError, RecursionError) as error:
-        raise _unusable(example, f"is not a pattern ({error})", "mend it, or choose another metric") from error
+        return compiled(example.expected)
+    except ValueError as error:
+        raise _unusable(example, str(error), "mend it, or choose another metric") from error
 
 
 def _last_number(text: str) -> float | None:
@@ -240,58 +294,3 @@ def _object(text: str) -> dict[str, object] | None:
 
 def _same(wanted: object, found: object) -> bool:
     return wanted == found and isinstance(wanted, bool) == isinstance(found, bool)  # in JSON true is not 1
-
-
-def _options(example: Example) -> dict[str, str]:
-    """Return the options in the inputs: by bare text, the letter, or the text itself where a list has no letters."""
-    options: dict[str, str] = {}
-    for name, value in example.inputs.items():
-        block = f"{name}:\n{value}"
-        if head := _OPTIONS_HEAD.search(block):
-            named = ((letter.upper(), _bare(text)) for letter, text in _OPTION.findall(block, head.end()))
-            options |= {text: letter or text for letter, text in named if text}
-    return options
-
-
-def _named_option(text: str, options: Mapping[str, str]) -> str | None:
-    """Return the option that a text names while it says nothing else: `B`, `(B)`, `B. Paris` or `Paris`."""
-    if key := options.get(_bare(text)):
-        return key
-    if letter := _LONE_LETTER.fullmatch(text.strip()):
-        return letter[1].upper()
-    marked = _OPTION.fullmatch(text.strip())
-    key = options.get(_bare(marked[2])) if marked else None
-    return key if marked and (marked[1] or key or "").casefold() == (key or "").casefold() else None
-
-
-def _chosen(output: str, options: Mapping[str, str]) -> str | None:
-    """Return the option that the output settles on, by the strongest sign first."""
-    # Texts are in lower case. Without a list of options every letter may be one, but the pronoun.
-    letters = {key for key in options.values() if key.isupper()} or set(string.ascii_uppercase) - {"I"}
-    for cue in reversed(list(_CUE.finditer(output))):
-        if found := _after_cue(output[cue.end() : cue.end() + 300], options, letters):
-            return found
-    lines = [line.strip() for line in output.splitlines() if line.strip()]
-    if lines and (found := _named_option(lines[-1], options)):
-        return found
-    alone = {match[1].upper() for line in lines if (match := _LONE_LETTER.fullmatch(line))}
-    mentioned = (alone | set(_MENTION.findall(output))) & letters
-    if mentioned:
-        return mentioned.pop() if len(mentioned) == 1 else None
-    return _only_text(output.casefold(), options)
-
-
-def _after_cue(tail: str, options: Mapping[str, str], letters: Collection[str]) -> str | None:
-    match = _AFTER_CUE.match(tail)
-    if match and (letter := (match[1] or match[2]).upper()) in letters:
-        return letter
-    start = tail.lstrip(QUOTES + ":*_(").casefold()
-    texts = [text for text in options if re.match(rf"{re.escape(text)}(?!\w)", start)]
-    return options[max(texts, key=len)] if texts else None
-
-
-def _only_text(output: str, options: Mapping[str, str]) -> str | None:
-    """Return the one option whose text occurs; a text inside another that occurs does not count."""
-    found = [text for text in options if re.search(rf"(?<!\w){re.escape(text)}(?!\w)", output)]
-    alone = [text for text in found if not any(text != other and text in other for other in found)]
-    return options[alone[0]] if len(alone) == 1 else None

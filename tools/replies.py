@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Annotated, Any, Generic, TypeVar
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 
 T_co = TypeVar("T_co", covariant=True)
 M = TypeVar("M", bound=BaseModel)
@@ -72,6 +72,29 @@ class JudgementReply(_Reply):
 
     accepted: tuple[str, ...]
     advice: Text = ""
+
+
+class GradedCriterion(_Reply):
+    """One criterion of a rubric, decided."""
+
+    criterion: int
+    quote: Text = ""
+    reason: FullText
+    met: bool
+
+
+class GradeReply(_Reply):
+    """What a judge returns about one answer."""
+
+    reasoning: Text
+    criteria: tuple[GradedCriterion, ...]
+
+
+class PreferenceReply(_Reply):
+    """What a judge returns about two answers."""
+
+    reasoning: FullText
+    better: Annotated[Literal["1", "2", "tie"], BeforeValidator(lambda value: str(value).strip().casefold())]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -234,8 +257,39 @@ Answer with these tagged parts and nothing else; give each part that the prompt 
 If you don't know how to improve the prompt, give it back unchanged.""",
     read=_rewrite,
 )
-FORMS = {form.name: form for form in (PLAN, CRITIQUE, QUESTION, JUDGEMENT, REWRITE)}
+GRADE = Form(
+    name="grade/1",
+    text="""\
+Answer with one JSON object and nothing else:
+{"reasoning": "<what the criteria ask of an answer to this input, and where the output falls short, two or three \
+sentences>", "criteria": [{"criterion": <its number>, "quote": "<the words of the output that decide it, or empty>", \
+"reason": "<why it is met or not, one sentence>", "met": <true or false>}]}
+Each criterion once, in order.""",
+    read=_json(GradeReply),
+)
+PREFERENCE = Form(
+    name="preference/1",
+    text="""\
+Answer with one JSON object and nothing else:
+{"reasoning": "<what the goal asks of an answer to this input, and how each answer meets it, two or three sentences>", \
+"better": "<1, 2 or tie>"}""",
+    read=_json(PreferenceReply),
+)
+FORMS = {form.name: form for form in (PLAN, CRITIQUE, QUESTION, JUDGEMENT, REWRITE, GRADE, PREFERENCE)}
 _NAMED = re.compile(r"^Reply form: (\S+)$", re.MULTILINE)
+
+
+def grade_of(criteria: int) -> Form[GradeReply]:
+    """Return the form of a grade in which each of so many criteria, counted from 1, is decided once."""
+
+    def read(reply: str) -> GradeReply:
+        found = GRADE.read(reply)
+        decided = sorted(each.criterion for each in found.criteria)
+        if decided != list(range(1, criteria + 1)):
+            raise NotInForm(f"criteria: {decided} are decided, 1 to {criteria} are asked for, each once")
+        return found
+
+    return replace(GRADE, read=read)
 
 
 def form_asked(text: str) -> str | None:

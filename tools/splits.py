@@ -9,11 +9,12 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from socratune.memory.errors import BadInput
 from socratune.memory.records import Example
+from socratune.tools.assertions import judgements
 
 FEWEST = 12
 """Rows with different inputs without which nothing can be claimed."""
@@ -48,8 +49,11 @@ def split(examples: Sequence[Example], *, salt: str, sealed: frozenset[str] = fr
 
     12-59 rows: half search (train is dev), half test. 60-499: train 20 %, dev 30 %, test 50 %. From 500: train 100,
     dev 150, test 250; further rows go to test until it has 400, and those beyond 650 are left aside. Copies of a row
-    count as one, and what earlier tests hold counts as test. Raises `BadInput` when too few rows are left.
+    count as one, and what earlier tests hold counts as test. A split that the user chose is kept. Raises `BadInput`
+    when too few rows are left.
     """
+    if any(row.side for row in examples):
+        return _chosen(examples, salt=salt, sealed=sealed)
     groups = _groups(examples)
     tested = groups.keys() & sealed
     # Those tested before come first, where the test is cut; the others keep their order, and so their side.
@@ -66,6 +70,53 @@ def split(examples: Sequence[Example], *, salt: str, sealed: frozenset[str] = fr
     train, dev, test = (_in_order(row for name in side for row in groups[name]) for side in sides)
     notes = _plan_notes(len(dev), len(tested), aside, shared=shared)
     return Splits(train=dev if shared else train, dev=dev, test=test, shared=shared, notes=notes)
+
+
+def _chosen(examples: Sequence[Example], *, salt: str, sealed: frozenset[str]) -> Splits:
+    """Keep the sides that the user chose, and make a missing one as we divide rows: dev of train, or test of dev.
+
+    Rows to search with that an earlier run tested are left aside, or become test where that is ours to choose.
+    """
+    train, dev, test = (tuple(row for row in examples if row.side == side) for side in ("train", "dev", "test"))
+    notes, shared, given = [], False, len(examples)
+    if not test:
+        seen = {row.group for row in train}
+        dev, test = _cut(dev, share=5 / 8, salt=salt, first=sealed - seen, never=seen)
+        notes.append(f"{len(test)} of the dev rows are kept for the test, since data names no test rows.")
+    train, dev = (tuple(row for row in side if row.group not in sealed) for side in (train, dev))
+    if aside := given - len(train) - len(dev) - len(test):
+        notes.append(f"{aside} rows to search with were tested by an earlier run and are left aside.")
+    if not dev:
+        shared = len(_groups(train)) < APART // 2
+        train, dev = (train, train) if shared else _cut(train, share=3 / 5, salt=salt)
+        few = f"The search reads and scores the same {len(dev)} rows, since data names few train rows and no dev rows."
+        notes.append(few if shared else f"{len(dev)} of the train rows score edits, since data names no dev rows.")
+    for name, rows in (("train", train), ("dev", dev), ("test", test)):
+        _refuse_few(len(_groups(rows)), name)
+    return Splits(train=train, dev=dev, test=test, shared=shared, notes=tuple(notes))
+
+
+def _cut(
+    rows: Sequence[Example],
+    *,
+    share: float,
+    salt: str,
+    first: frozenset[str] = frozenset(),
+    never: Collection[str] = (),
+) -> tuple[tuple[Example, ...], tuple[Example, ...]]:
+    """Cut a share of the groups off, those of `first` before others and none of `never`; return the rest and it."""
+    groups = _groups(rows)
+    line = sorted(_line(groups, salt=salt), key=lambda name: name not in first)
+    size = max(round(share * len(line)), len(groups.keys() & first))
+    cut = set([name for name in line if name not in never][:size])
+    rest, off = (_in_order(row for row in rows if (row.group in cut) == taken) for taken in (False, True))
+    return rest, off
+
+
+def _refuse_few(different: int, name: str) -> None:
+    if different < FEWEST // 2:
+        problem = f"{different} rows with different inputs are too few for {name}; {FEWEST // 2} are the least"
+        raise BadInput(problem, place=f"data: {name}", cure="add labelled rows")
 
 
 def _refuse_too_few(different: int, untested: int) -> None:
@@ -142,10 +193,11 @@ def ordered(examples: Iterable[Example], *, seed: int, purpose: str) -> tuple[Ex
 def data_notes(examples: Sequence[Example]) -> tuple[str, ...]:
     """Name what is wrong with the rows before money is spent: a sentence each, with its meaning and its cure."""
     rows = _in_order(examples)
+    labelled = any(row.expected.strip() for row in rows)  # a judge does without
     groups = [group for group in _groups(rows).values() if len(group) > 1]
     return (
-        *_one_class(rows),
-        *_empty(rows),
+        *(_one_class(rows) if labelled else ()),
+        *(_empty(rows) if labelled else ()),
         *_contradictions(groups),
         *_duplicates(groups),
         *_small_classes(rows),
@@ -154,7 +206,7 @@ def data_notes(examples: Sequence[Example]) -> tuple[str, ...]:
 
 def _one_class(rows: Sequence[Example]) -> list[str]:
     labels = {row.expected for row in rows}
-    if len(rows) < 2 or len(labels) > 1:
+    if len(rows) < 2 or len(labels) > 1 or judgements(rows[0]):  # a rubric is met by different answers
         return []
     return [f"all {len(rows)} rows expect {min(labels)!r}; a prompt that always says so is perfect: add other rows"]
 

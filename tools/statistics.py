@@ -53,6 +53,8 @@ def compare(pairs_a: Sequence[float], pairs_b: Sequence[float], *, alpha: float 
     scaled = np.rint((np.asarray(pairs_b, dtype=float) - np.asarray(pairs_a, dtype=float)) * UNIT)
     n, wins, losses = len(scaled), int((scaled > 0).sum()), int((scaled < 0).sum())
     binary = {*pairs_a, *pairs_b} <= {0, 1}
+    # Beside a baseline of one half, as pairs have it, a row that changes moves by one half at most.
+    reach = max((max(reward, 1 - reward) for reward in pairs_a), default=1.0)
     outcome = _mcnemar(wins, losses, n, alpha) if binary or not wins + losses else _permutation(scaled, alpha, rng_seed)
     return Verdict(
         status=_status(outcome.p, alpha),
@@ -65,7 +67,7 @@ def compare(pairs_a: Sequence[float], pairs_b: Sequence[float], *, alpha: float 
         p=outcome.p,
         alpha=alpha,
         method="mcnemar-midp" if binary else "permutation",
-        detectable=detectable(n, alpha=alpha),
+        detectable=detectable(n, alpha=alpha) * reach,
         chance=outcome.chance,
     )
 
@@ -89,7 +91,7 @@ def _mcnemar(wins: int, losses: int, n: int, alpha: float) -> _Outcome:
     """
     differing = wins + losses
     share = differing / n if n else 0.0
-    share_low, share_high = _clopper_pearson(differing, n, alpha)
+    share_low, share_high = clopper_pearson(differing, n, alpha)
     gain = (wins - losses) / differing if differing else 0.0
     gain_low, gain_high = _gain_limit(wins, differing, alpha), -_gain_limit(losses, differing, alpha)
     end_low = share_low if gain_low > 0 else share_high
@@ -117,7 +119,8 @@ def _gain_limit(wins: int, differing: int, alpha: float) -> float:
     return 2 * float(theta) - 1
 
 
-def _clopper_pearson(hits: int, n: int, alpha: float) -> tuple[float, float]:
+def clopper_pearson(hits: int, n: int, alpha: float) -> tuple[float, float]:
+    """Return the exact limits of a share, each at one-sided alpha; 0 and 1 of nothing."""
     low = float(beta.ppf(alpha, hits, n - hits + 1)) if hits else 0.0
     high = float(beta.ppf(1 - alpha, hits + 1, n - hits)) if hits < n else 1.0
     return low, high
@@ -188,26 +191,33 @@ def _critical(n: int, alpha: float) -> Numbers:
     return np.asarray(wins + (mid_p > alpha), dtype=float)
 
 
-def sentence(verdict: Verdict, *, run: str = "RUN") -> str:
-    """Put a verdict into words, in whole points; limits that are ruled out are rounded up."""
+def sentence(verdict: Verdict, *, run: str = "RUN", pairs: bool = False) -> str:
+    """Put a verdict into words, in whole points; limits that are ruled out are rounded up.
+
+    Of `pairs` a row that is better counts one and a tie half, so a gain takes twice the margin; they need no labels.
+    """
+    counted = counts(verdict, pairs=pairs)
     if verdict.status == "improved":
         return (
             f"Improved by {_points(verdict.difference)} ({_percent(1 - 2 * verdict.alpha)} interval "
-            f"{round(verdict.low * 100)} to {round(verdict.high * 100)}): {_counts(verdict)}."
+            f"{round(verdict.low * 100)} to {round(verdict.high * 100)}): {counted}."
         )
     if verdict.status == "promising":
         return (
-            f"Promising, not proven: {_counts(verdict)} (p = {_short(verdict.p, verdict.alpha)}). "
+            f"Promising, not proven: {counted} (p = {_short(verdict.p, verdict.alpha)}). "
             f"A useless edit looks this good about 1 time in {_one_in(verdict.chance)}. "
-            f"About {rows_for(alpha=verdict.alpha)} fresh labelled rows would prove a 10-point gain: "
+            f"About {rows_for(0.2 if pairs else 0.1, alpha=verdict.alpha)} fresh {'' if pairs else 'labelled '}rows "
+            "would prove a 10-point gain: "
             f"`socratune test {run} --data new.csv`."
         )
     ruled_out = math.ceil(round(max(verdict.high, 0.0) * 100, 6)) / 100
     return f"No reliable improvement; a gain above {_points(ruled_out)} is ruled out."
 
 
-def _counts(verdict: Verdict) -> str:
-    return f"{verdict.wins} fixed, {verdict.losses} broken of {verdict.n}"
+def counts(verdict: Verdict, *, pairs: bool = False) -> str:
+    """Return how many rows went up and down; of `pairs` none was wrong before, so none is fixed."""
+    up, down = ("better", "worse") if pairs else ("fixed", "broken")
+    return f"{verdict.wins} {up}, {verdict.losses} {down} of {verdict.n}"
 
 
 def _points(share: float) -> str:

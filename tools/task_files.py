@@ -6,22 +6,23 @@ that a file from a stranger cannot send other files to a model. Names of models 
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from socratune.memory.errors import BadInput
 from socratune.memory.records import Budget, Constraints, Demo, Example, Prompt, Role, Task
-from socratune.tools import template, tokens
-from socratune.tools.datasets import Row, columns_of, examples, read_rows
-from socratune.tools.metrics import check_rows, metric_named
-from socratune.tools.model_spec import is_application, is_code
+from socratune.tools import template
+from socratune.tools.folders import FILE, beside
+from socratune.tools.metrics import check_metric, judge_calls
+from socratune.tools.model_spec import is_code
+from socratune.tools.promptfoo.config import recognised
+from socratune.tools.promptfoo.document import read_config
 from socratune.tools.task_form import Document, Part, budget_of, read_document, read_text, suggestion
-from socratune.tools.task_models import optimizer_for, options_in, replaced
+from socratune.tools.task_models import optimizer_for, options_in
+from socratune.tools.task_notes import task_notes
+from socratune.tools.task_rows import Files, TaskRows, examples_in, files_of, read_files
 
-FILE = "file://"
-HOME = ".socratune"
 DEFAULT_BUDGET = Budget(rollouts=600)
 DEFAULT_RECIPE = "auto"
 
@@ -31,9 +32,10 @@ class Overrides:
     """What is said outside of the task file, on the command line or as a default; None says nothing."""
 
     data: Path | None = None
-    """May lie anywhere: the user named it in person."""
+    """One file, in place of all that are named. May lie anywhere: the user named it in person."""
     target: str | None = None
     optimizer: str | None = None
+    judge: str | None = None
     recipe: str | None = None
     budget: Budget | None = None
     limit: int | None = None
@@ -49,7 +51,8 @@ class Source:
     """Where a task was read from, for writing a prompt back."""
 
     document: Document
-    data: Path
+    files: Files
+    """Of the rows, by split."""
     names: tuple[str, ...]
     """The columns that count as placeholders."""
 
@@ -73,22 +76,31 @@ def load_task(
 
     Raises `BadInput` before anything is called.
     """
-    document = read_document(path, line=line)
+    document = _document(path, overrides, line)
     form = document.form
-    data = overrides.data or _data_path(document)
-    rows = read_rows(data, limit=overrides.limit or form.limit)
-    names = _input_names(document, columns_of(rows), data)
+    files: Files = {None: overrides.data} if overrides.data else files_of(document)
+    rows = read_files(document, files, limit=overrides.limit or form.limit)
+    names = _input_names(document, rows)
     prompt, style = assemble(texts_of(document), demos_of(document), names)
     variables = _variables(document, prompt, names)
-    task = _task(document, prompt, variables, spoken_for(document, overrides, defaults))
+    said = spoken_for(document, overrides, defaults)
+    task = _task(document, prompt, variables, said)
     task = replace(task, constraints=_constraints(document, prompt, style, names))
+    examples, doubts = examples_in(rows, task, document.expected)
+    task = _judged(document, task, said, examples)
     return LoadedTask(
         task=task,
-        examples=_examples(rows, task, form.expected),
+        examples=examples,
         style=style,
-        source=Source(document=document, data=data, names=names),
-        notes=tuple(_notes(document, task, style)),
+        source=Source(document=document, files=files, names=names),
+        notes=(*document.notes, *task_notes(document, task, style, columns=rows.columns), *doubts),
     )
+
+
+def _document(path: Path, overrides: Overrides, line: int | None) -> Document:
+    if line is None and recognised(text := read_text(path)):
+        return read_config(text, path, target=overrides.target)
+    return read_document(path, line=line)
 
 
 def parse_budget(text: str) -> Budget:
@@ -101,13 +113,6 @@ def parse_budget(text: str) -> Budget:
             raise BadInput(f"{key!r} is given twice", place="--budget", cure="write rollouts=600,usd=2")
         caps[key] = (value if equals else name).strip().removeprefix("$")
     return budget_of(caps, place="--budget")
-
-
-def own_cost(task: Task) -> str | None:
-    """Say of an application that its cost is its own; None of any other target."""
-    if not is_application(task.target):
-        return None
-    return "your application's own cost is not counted, unless it reports it: return Answer(text, usd=...)"
 
 
 def texts_of(document: Document, *, read: Callable[[Path], str] = read_text) -> dict[Part, str]:
@@ -127,17 +132,15 @@ def texts_of(document: Document, *, read: Callable[[Path], str] = read_text) -> 
 
 def file_of(document: Document, part: Part) -> Path | None:
     """Return the prompt file that holds a part; None when the task file does."""
-    written = document.form.parts[part].strip()
+    return _named_file(document, document.form.parts[part], key_of(document, part))
+
+
+def _named_file(document: Document, text: str, key: str) -> Path | None:
+    """Return the file that a text under `key` names; None when it is the text itself."""
+    written = text.strip()
     if not written.startswith(FILE) or "\n" in written:
         return None
-    return beside(document.path.parent, written.removeprefix(FILE), place=document.at(key_of(document, part)))
-
-
-def beside(folder: Path, relative: str, *, place: str) -> Path:
-    """Return a file that a task file leads to: in this folder, and through no link. Raises `BadInput` otherwise."""
-    if ".." in PurePosixPath(relative).parts or PurePosixPath(relative).is_absolute():
-        raise BadInput(f"{relative!r} leads out of the folder", place=place, cure="put the file beside the task file")
-    return _inside(folder, folder / relative, place=place, cure="put the file itself beside the task file")
+    return beside(document.path, written, place=document.at(key))
 
 
 def key_of(document: Document, part: Part) -> str:
@@ -159,43 +162,24 @@ def assemble(texts: Mapping[Part, str], demos: tuple[Demo, ...], names: Sequence
     return Prompt(system=native.get("system"), user=native.get("user"), demos=demos), style
 
 
-def root_of(path: Path) -> Path:
-    """Return the folder that a task file's data must lie in: its own, or the project's for a file of a run."""
-    folder = Path(os.path.abspath(path)).parent  # links must stay visible
-    return Path(*folder.parts[: folder.parts.index(HOME)]) if HOME in folder.parts else folder
-
-
-def _data_path(document: Document) -> Path:
-    written, place = document.form.data, document.at("data")
-    if written is None:
-        raise BadInput("names no data", place=place, cure="write `data: rows.csv`, or pass --data")
-    path = document.path.parent / written
-    return _inside(root_of(document.path), path, place=place, cure="move it there, or pass it with --data")
-
-
-def _inside(root: Path, path: Path, *, place: str, cure: str) -> Path:
-    """Return `path`, of which nothing below `root` is a link."""
-    plain, top = Path(os.path.abspath(path)), Path(os.path.abspath(root))  # links must stay visible
-    if not plain.is_relative_to(top):
-        raise BadInput(f"{str(path)!r} lies outside of {str(root)!r}", place=place, cure=cure)
-    below = [plain, *plain.parents][: len(plain.relative_to(top).parts)]
-    if any(step.is_symlink() for step in below):
-        raise BadInput(f"{str(path)!r} is a link", place=place, cure=cure)
-    return Path(os.path.normpath(path))
-
-
-def _input_names(document: Document, columns: tuple[str, ...], data: Path) -> tuple[str, ...]:
+def _input_names(document: Document, rows: TaskRows) -> tuple[str, ...]:
     """Return the columns that may stand in the prompt."""
-    form = document.form
-    for key, name in (("expected", form.expected), *(("inputs", name) for name in form.inputs or ())):
-        if name not in columns:
-            problem = f"{key}: {str(data)!r} has no column {name!r}"
-            raise BadInput(problem, place=document.at(key), cure=suggestion(name, columns))
-    if form.expected in (form.inputs or ()):
-        raise BadInput(f"the expected column {form.expected!r} is an input", place=document.at("inputs"))
-    names = form.inputs or tuple(name for name in columns if name != form.expected)
+    form, expected, columns = document.form, document.expected, rows.columns
+    data = " and ".join(map(str, rows.files.values()))
+    for key, name in (("expected", expected), *(("inputs", name) for name in form.inputs or ())):
+        if name is not None and name not in columns:
+            problem, cure = f"{key}: {data!r} has no column {name!r}", suggestion(name, columns)
+            if key not in document.written:
+                cure = "name the column with the answers, or write metric: {rubric: ...}, which needs none"
+            raise BadInput(problem, place=document.at(key), cure=cure)
+    # Without a label, too, a column of that name is none of the inputs: it would tell the answer.
+    told = {"expected": form.expected, **(form.metric or {})}
+    held = {told[key]: key for key in ("expected", "label", "output") if key in told}
+    for name in (name for name in form.inputs or () if name in held):
+        raise BadInput(f"the {held[name]} column {name!r} is an input", place=document.at("inputs"))
+    names = form.inputs or tuple(name for name in columns if name not in held)
     if not names:
-        raise BadInput("has no column but the expected one", place=str(data), cure="add the input as a column")
+        raise BadInput("has no column but the expected one", place=data, cure="add the input as a column")
     return names
 
 
@@ -224,6 +208,7 @@ def spoken_for(document: Document, overrides: Overrides, defaults: Overrides) ->
     return Overrides(
         target=overrides.target or (form.target.spec if form.target else defaults.target),
         optimizer=overrides.optimizer or (form.optimizer.spec if form.optimizer else defaults.optimizer),
+        judge=overrides.judge or (form.judge.spec if form.judge else defaults.judge),
         prices=overrides.prices,
         recipe=overrides.recipe or form.recipe or defaults.recipe,
         budget=next(
@@ -259,6 +244,20 @@ def _task(document: Document, prompt: Prompt, variables: tuple[str, ...], chosen
     )
 
 
+def _judged(document: Document, task: Task, chosen: Overrides, rows: Sequence[Example]) -> Task:
+    """Return the task with the model that grades answers, if its metric or any row asks for one.
+
+    It is the optimizer's, with all that is sent to that, when nobody names another.
+    """
+    if not judge_calls(task.metric, rows):
+        return task
+    if chosen.judge is None:
+        options = {**task.options, "judge": task.options["optimizer"]} if "optimizer" in task.options else task.options
+        return replace(task, judge=task.optimizer, options=options)
+    mine = options_in(document, {"judge": chosen.judge}, chosen.prices)
+    return replace(task, judge=chosen.judge, options={**task.options, **mine})
+
+
 def _metric(document: Document) -> tuple[str, dict[str, str | float]]:
     written = document.form.metric or {"name": "exact"}
     name, options = str(written["name"]), {key: value for key, value in written.items() if key != "name"}
@@ -266,22 +265,16 @@ def _metric(document: Document) -> tuple[str, dict[str, str | float]]:
         raise BadInput(f"{name} has options", place=document.at("metric"), cure="a function of your own takes none")
     if is_code(name):
         return name, {}
+    if name == "rubric" and (file := _named_file(document, str(options["rubric"]), "metric")):
+        options["rubric"] = read_text(file).removeprefix("\ufeff")
     try:
-        metric_named(name, options)
+        check_metric(name, options)
     except BadInput as error:
         raise BadInput(error.problem, place=document.at("metric"), cure=error.cure) from error
+    if name == "pairwise" and not document.form.goal.strip():
+        cure = "write `goal:` and what a good answer is"
+        raise BadInput("metric pairwise judges by the goal, and there is none", place=document.at("metric"), cure=cure)
     return name, options
-
-
-def _examples(rows: tuple[Row, ...], task: Task, expected: str) -> tuple[Example, ...]:
-    """Return the examples, each with an expected output that the metric can use."""
-    found = examples(rows, inputs=task.variables, expected=expected, whole=is_code(task.metric))
-    for row, example in zip(rows, found, strict=True):
-        try:
-            check_rows(task.metric, (example,))
-        except BadInput as error:
-            raise BadInput(error.problem, place=row.place, cure=error.cure) from error
-    return found
 
 
 def _constraints(document: Document, prompt: Prompt, style: template.Style, names: tuple[str, ...]) -> Constraints:
@@ -292,21 +285,3 @@ def _constraints(document: Document, prompt: Prompt, style: template.Style, name
             place = document.at("constraints")
             raise BadInput(f"the locked text {text!r} is not in the prompt", place=place, cure="copy it to the letter")
     return Constraints(max_tokens=form.max_tokens, locked=locked)
-
-
-def _notes(document: Document, task: Task, style: template.Style) -> Iterator[str]:
-    used = template.variables(task.prompt.instructions, task.variables)
-    if (cost := own_cost(task)) is not None:
-        yield cost
-    if document.form.metric is None:
-        yield "no metric is named; answers count when they equal the expected text (exact)"
-    if style != "native":
-        yield f"placeholders are read as {'{{ name }}' if style == 'jinja' else '{name}'}"
-    if task.prompt.user is None and len(task.variables) > 1:
-        yield f"the user turn lists the columns {', '.join(task.variables)}; `inputs:` chooses among them"
-    if task.prompt.user is not None and set(task.variables) - set(used):
-        yield f"the prompt does not show the inputs {', '.join(sorted(set(task.variables) - set(used)))}"
-    yield from replaced(document, task)
-    length, most = tokens.estimate(task.prompt.instructions), task.constraints.max_tokens
-    if most is not None and length > most:
-        yield f"the prompt is about {length} tokens long, over its own limit of {most}; every edit has to shorten it"

@@ -15,7 +15,7 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from socratune.memory.errors import BadInput
-from socratune.memory.records import Budget
+from socratune.memory.records import JUDGED, Budget, Side
 from socratune.tools.datasets import well_formed
 from socratune.tools.model_form import ModelForm, ModelKey, PriceForm
 
@@ -24,13 +24,7 @@ LARGEST_FILE = 1024 * 1024
 
 Part = Literal["system", "user"]
 F = TypeVar("F", bound=BaseModel)
-
-
-def _not_yet(value: object) -> object:
-    """Refuse what a later version will read."""
-    if isinstance(value, dict):
-        raise ValueError("a mapping is not supported yet; write one text")  # noqa: TRY004  # pydantic reads ValueError
-    return value
+RUBRIC_FORM = 'write {rubric: "Polite; names the order number"} or {rubric: file://rubric.md}'
 
 
 def _model(value: object) -> object:
@@ -40,13 +34,18 @@ def _model(value: object) -> object:
     return value
 
 
+def _data(value: object) -> object:
+    return {"train": value} if isinstance(value, str) else value
+
+
 def _metric(value: object) -> object:
     options = {"name": value} if isinstance(value, str) else value
     if not isinstance(options, dict):
         return value
-    name = str(options.get("name", next(iter(options), "")))
-    if name in ("rubric", "pairwise"):
-        raise ValueError(f"{name} is not supported yet")
+    if isinstance(options.get("rubric"), str) and "name" not in options:
+        return {"name": "rubric", **options}
+    if "rubric" in (*options, options.get("name")):
+        raise ValueError(RUBRIC_FORM)
     if not isinstance(options.get("name"), str):
         raise ValueError("has no name; write {name: numeric, tolerance: 0.01}")  # noqa: TRY004
     return options
@@ -95,6 +94,25 @@ class DemoForm(_Form):
     output: str
 
 
+class DataForm(_Form):
+    """The rows: one file, or one for each split that the user chose."""
+
+    train: str
+    dev: str | None = None
+    test: str | None = None
+
+    @property
+    def files(self) -> dict[Side, str]:
+        """The files by split, those that are named."""
+        named: dict[Side, str | None] = {"train": self.train, "dev": self.dev, "test": self.test}
+        return {side: file for side, file in named.items() if file is not None}
+
+    @property
+    def divided(self) -> bool:
+        """Whether the user chose a split; train alone is all rows there are."""
+        return len(self.files) > 1
+
+
 class TaskForm(_Form):
     """A task file."""
 
@@ -105,12 +123,13 @@ class TaskForm(_Form):
     user: str | None = None
     messages: tuple[MessageForm, ...] | None = None
     demos: tuple[DemoForm, ...] = ()
-    data: Annotated[str | None, BeforeValidator(_not_yet)] = None
+    data: Annotated[DataForm | None, BeforeValidator(_data)] = None
     inputs: tuple[str, ...] | None = Field(default=None, min_length=1)
     expected: str = "expected"
     metric: Annotated[dict[str, str | float] | None, BeforeValidator(_metric)] = None
     target: ModelKey = None
     optimizer: Annotated[ModelKey, BeforeValidator(_model)] = None
+    judge: Annotated[ModelKey, BeforeValidator(_model)] = None
     recipe: str | None = None
     budget: BudgetField = BudgetForm()
     constraints: ConstraintsForm = ConstraintsForm()
@@ -169,6 +188,16 @@ class Document:
     written: Mapping[str, object]
     """The keys as they were written, in their order."""
     lines: Mapping[str, int]
+    promptfoo: bool = False
+    """Whether it is a Promptfoo configuration, put into our words."""
+    notes: tuple[str, ...] = ()
+    """What was read and does not matter here, one sentence each."""
+
+    @property
+    def expected(self) -> str | None:
+        """The column with the labels; None when a judge scores and the file names none, for it needs none."""
+        judged = self.form.metric is not None and self.form.metric["name"] in JUDGED
+        return None if judged and "expected" not in self.written else self.form.expected
 
     @property
     def name(self) -> str:
@@ -201,7 +230,7 @@ def parse_mapping(text: str, path: Path, *, what: str, cure: str) -> tuple[dict[
     try:
         node, written = yaml.compose(text, Loader=yaml.SafeLoader), _Loader(text).get_single_data()
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise _syntax_error(error, text, path) from error
+        raise syntax_error(error, text, path) from error
     if not isinstance(node, yaml.MappingNode) or not isinstance(written, dict):
         raise BadInput(f"{what} holds `key: value` lines", place=f"{path}:1", cure=cure)
     return written, _lines(node, path)
@@ -252,7 +281,8 @@ def _lines(node: yaml.MappingNode, path: Path) -> dict[str, int]:
     return lines
 
 
-def _syntax_error(error: Exception, text: str, path: Path) -> BadInput:
+def syntax_error(error: Exception, text: str, path: Path) -> BadInput:
+    """Say in one line what is wrong with a YAML text."""
     mark = getattr(error, "problem_mark", None)
     offset = getattr(error, "position", 0)
     line = mark.line + 1 if mark else text.count("\n", 0, offset) + 1
@@ -273,7 +303,8 @@ def _complaint(
     where = f"{place}:{lines.get(steps[0], 1) if steps else 1}" if lines is not None else place
     if first["type"] == "extra_forbidden":
         nested = _NESTED.get(steps[-2], _NESTED.get(steps[0], form)) if len(steps) > 1 else form
-        return BadInput(f"unknown key {key!r}", place=where, cure=suggestion(steps[-1], nested.model_fields))
+        cure = f"under metric: {RUBRIC_FORM}" if key == "rubric" else suggestion(steps[-1], nested.model_fields)
+        return BadInput(f"unknown key {key!r}", place=where, cure=cure)
     said = str(first.get("ctx", {}).get("error", first["msg"]))
     cure = "write a text, in quotes if need be" if first["type"] == "string_type" else ""
     if isinstance(first["input"], str | int | float) and said.startswith("Input should"):
@@ -283,10 +314,12 @@ def _complaint(
 
 _NESTED: Mapping[str, type[BaseModel]] = {
     "budget": BudgetForm,
+    "data": DataForm,
     "constraints": ConstraintsForm,
     "messages": MessageForm,
     "demos": DemoForm,
     "target": ModelForm,
     "optimizer": ModelForm,
+    "judge": ModelForm,
     "price": PriceForm,
 }

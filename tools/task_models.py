@@ -40,7 +40,7 @@ def options_in(
 
 def replaced(document: Document, task: Task) -> Iterator[str]:
     """Say of each model that another has taken its place and that its options are gone with it."""
-    for role, chosen in _named(task).items():
+    for role, chosen in task.models.items():
         form = _form(document, role)
         if form is not None and form.spec != chosen and form.options != PLAIN:
             yield f"{chosen} takes the place of {form.spec}, whose options are not sent to it"
@@ -50,9 +50,13 @@ def changed_models(document: Document, task: Task) -> dict[str, object]:
     """Return the models that a task file like this one has to name otherwise, or in addition."""
     target = document.form.target
     sent = task.options.get("target", PLAIN)
-    defaults = {"target": ("", PLAIN), "optimizer": (optimizer_for(task.target), _inherited(sent))}
+    defaults = {
+        "target": ("", PLAIN),
+        "optimizer": (optimizer_for(task.target), _inherited(sent)),
+        "judge": (task.optimizer, task.options.get("optimizer", PLAIN)),
+    }
     keys: dict[str, object] = {}
-    for role, spec in _named(task).items():
+    for role, spec in task.models.items():
         form, options, written = _form(document, role), task.options.get(role, PLAIN), document.written.get(role)
         said = (form.spec, _options_of(form, role, place="")) if form else defaults[role]
         if said == (spec, options):
@@ -63,10 +67,6 @@ def changed_models(document: Document, task: Task) -> dict[str, object]:
             longest = target.max_tokens if role == "target" and target else options.max_tokens
             keys[role] = _written(spec, options, max_tokens=longest)
     return keys
-
-
-def _named(task: Task) -> dict[Role, str]:
-    return {"target": task.target, "optimizer": task.optimizer}
 
 
 def _form(document: Document, role: Role) -> ModelForm | None:

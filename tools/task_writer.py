@@ -15,20 +15,22 @@ from pathlib import Path
 from socratune.memory.errors import BadInput
 from socratune.memory.records import Demo, Prompt
 from socratune.tools import template
-from socratune.tools.datasets import well_formed
+from socratune.tools.folders import root_of
+from socratune.tools.promptfoo.config import parse
+from socratune.tools.promptfoo.prompts import WrittenPrompt, parts_of, rewritten, written_prompt
 from socratune.tools.task_files import (
     LoadedTask,
     assemble,
     demos_of,
     file_of,
     key_of,
-    root_of,
     texts_of,
 )
 from socratune.tools.task_form import Document, Part, parse_document, read_text
 from socratune.tools.task_models import changed_models
+from socratune.tools.task_rows import Files
 from socratune.tools.usercode.reference import moved
-from socratune.tools.yaml_edits import dump, edited, key_edit, line_end, text_edit
+from socratune.tools.yaml_edits import dump, edited, key_edit, like, text_edit
 
 PROMPT_KEYS = ("prompt", "system", "user", "messages", "demos")
 
@@ -58,6 +60,8 @@ def apply(original: LoadedTask, prompt: Prompt) -> Path:
     if original.source.document.line is not None:
         cure = "take the new prompt from best.yaml in the run's folder"
         raise BadInput("a task that is a line of a file is not written back", place=str(path), cure=cure)
+    if original.source.document.promptfoo:
+        return _apply_to_promptfoo(original, prompt)
     before = read_text(path)
     document = parse_document(before, path)
     if not _holds(document, original.task.prompt, original):
@@ -79,6 +83,31 @@ def apply(original: LoadedTask, prompt: Prompt) -> Path:
         raise _refusal(path)
     _replace_files(files | ({path: after} if after != before else {}))
     return next(iter(files), path)
+
+
+def _apply_to_promptfoo(original: LoadedTask, prompt: Prompt) -> Path:
+    path, names = original.source.document.path, original.source.names
+
+    def written(read: Callable[[Path], str]) -> WrittenPrompt:
+        return written_prompt(parse(read(path), path).within("prompts"), read=read)
+
+    def holds(found: WrittenPrompt, wanted: Prompt) -> bool:
+        return assemble(parts_of(found), (), names)[0] == wanted
+
+    now = written(read_text)
+    if not holds(now, original.task.prompt):
+        raise BadInput(
+            "the prompt has changed since it was read", place=str(now.at.place), cure="copy the new one by hand"
+        )
+    style, texts = _in_style(prompt, original)
+    try:
+        files = rewritten(now, texts, names, before=read_text)
+    except LookupError as error:
+        raise _refusal(path) from error
+    if style not in ("native", "jinja") or not holds(written(lambda file: files.get(file) or read_text(file)), prompt):
+        raise _refusal(path)
+    _replace_files(files)
+    return next(iter(files))
 
 
 def _in_style(prompt: Prompt, original: LoadedTask) -> tuple[template.Style, dict[Part, str]]:
@@ -108,9 +137,11 @@ def _holds(
 def keys_at(path: Path, original: LoadedTask) -> dict[str, object]:
     """Return the keys of a task file at `path`, the user's overrides among them."""
     task, written = original.task, original.source.document.written
-    keys: dict[str, object] = {"name": task.name, **written, "data": _data_from(path, original.source.data)}
+    keys: dict[str, object] = {"name": task.name, **written, "data": _data_from(path, original.source.files)}
     recipe = {"recipe": task.recipe} if "recipe" in written or task.recipe != "auto" else {}
     keys |= changed_models(original.source.document, task) | recipe
+    if task.metric == "rubric":
+        keys["metric"] = dict(task.metric_options)  # in whole: a file beside the original is not beside this one
     code = {each.spec: moved(each, root_of(path)) for each in task.code}
     return {key: code.get(value, value) if isinstance(value, str) else value for key, value in keys.items()}
 
@@ -125,10 +156,14 @@ def _locked(original: LoadedTask, style: template.Style) -> dict[str, object]:
     return {"constraints": {**most, "locked": locked}}
 
 
-def _data_from(path: Path, data: Path) -> str:
+def _data_from(path: Path, files: Files) -> object:
     """Return how a task file at `path` names the data: relative to itself where that is allowed."""
-    plain = Path(os.path.abspath(data))  # links must stay visible
-    return os.path.relpath(plain, path.parent) if plain.is_relative_to(root_of(path)) else str(plain)
+    named = {side: _relative(path, Path(os.path.abspath(file))) for side, file in files.items()}  # links stay visible
+    return named.get(None) or named
+
+
+def _relative(path: Path, file: Path) -> str:
+    return os.path.relpath(file, path.parent) if file.is_relative_to(root_of(path)) else str(file)
 
 
 def _prompt_keys(document: Document, texts: Mapping[Part, str], demos: Sequence[Demo]) -> dict[str, object]:
@@ -171,15 +206,8 @@ def _sorted_out(document: Document, texts: Mapping[Part, str]) -> tuple[dict[Pat
         if file is None:
             inline[part] = text
         else:
-            files[file] = _like(read_text(file), text)
+            files[file] = like(read_text(file), text)
     return files, inline
-
-
-def _like(before: str, text: str) -> str:
-    """Return `text` with the byte order mark, line ends and final line break of the file it replaces."""
-    mark = "\ufeff" if before.startswith("\ufeff") else ""
-    final = "\n" if before.endswith("\n") or text.endswith("\n") else ""
-    return mark + well_formed(text + final).replace("\n", line_end(before))
 
 
 def _others(document: Document) -> dict[str, object]:

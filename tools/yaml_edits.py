@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 import yaml
 
+from socratune.tools.row_readers import well_formed
+
 INDENT = 2
 _ONE_LINE = 2**31
 # YAML takes some characters for line breaks that a text may mean as themselves, and cannot show others.
@@ -35,7 +37,7 @@ class _Value:
 
     node: yaml.Node
     column: int
-    """Of its key, from 0."""
+    """Of its key, or of the dash before it, from 0."""
     flow: bool
     """Whether it stands within braces or brackets, where blocks are not allowed."""
 
@@ -72,6 +74,13 @@ def line_end(text: str) -> str:
     return "\r\n" if "\r\n" in text else "\n"
 
 
+def like(before: str, text: str) -> str:
+    """Return `text` with the byte order mark, line ends and final line break of the file it replaces."""
+    mark = "\ufeff" if before.startswith("\ufeff") else ""
+    final = "\n" if before.endswith("\n") or text.endswith("\n") else ""
+    return mark + well_formed(text + final).replace("\n", line_end(before))
+
+
 def text_edit(text: str, steps: Sequence[str | int], new: str) -> Edit:
     """Return the edit that puts a new text at `steps`, `("messages", 0, "content")` for example, which is there."""
     value = _find(yaml.compose(text, Loader=yaml.SafeLoader), steps)
@@ -106,7 +115,7 @@ def _find(node: yaml.Node | None, steps: Sequence[str | int]) -> _Value:
     column, flow = 0, False
     for step in steps:
         if isinstance(node, yaml.SequenceNode) and isinstance(step, int):
-            flow, node = flow or bool(node.flow_style), node.value[step]
+            column, flow, node = node.start_mark.column, flow or bool(node.flow_style), node.value[step]
         elif isinstance(node, yaml.MappingNode):
             key, value = next(pair for pair in node.value if pair[0].value == step)
             column, flow, node = key.start_mark.column, flow or bool(node.flow_style), value

@@ -48,7 +48,7 @@ async def propose(assignment: Assignment, deps: SearchDeps) -> Candidate | None:
     dialogue = await hold_dialogue(
         DialogueDeps(
             agents=deps.agents,
-            brief=Brief(goal=deps.task.goal, prompt=parent.prompt, recalled=recalled, tried=deps.tried()),
+            brief=Brief(goal=deps.task.aim, prompt=parent.prompt, recalled=recalled, tried=deps.tried()),
             steps=steps,
             limits=_limits(deps, parent),
             attempt=deps.attempt(assignment.round),

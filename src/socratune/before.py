@@ -20,6 +20,7 @@ from socratune.text import one_line, plain
 from socratune.tools.allotment import TEST_SHARE, allot
 from socratune.tools.caller import unpriced
 from socratune.tools.forecast import Forecast, Range, forecast, scoring
+from socratune.tools.metrics import judgements_each
 from socratune.tools.model_spec import NO_HOSTS, is_application
 from socratune.tools.models import Price, check_role, price_for
 from socratune.tools.splits import Splits, cap_for, data_notes, split
@@ -66,10 +67,20 @@ class Outlook:
 def sendings_of(loaded: LoadedTask) -> tuple[Sending, ...]:
     """Return what each model of a task is sent."""
     rows, train = f"the prompt and all {len(loaded.examples)} rows", "the prompt and train rows with their answers"
-    return (
-        Sending(model=loaded.task.target, role="runs the prompt", texts=rows),
-        Sending(model=loaded.task.optimizer, role="improves it", texts=train),
-    )
+    improving = Sending(model=loaded.task.optimizer, role="improves it", texts=train)
+    running, *judging = scoring_sendings(loaded.task, role="runs the prompt", texts=rows)
+    return (running, improving, *judging)
+
+
+def scoring_sendings(task: Task, *, role: str, texts: str) -> tuple[Sending, ...]:
+    """Return what the models are sent that run and grade prompts; `role` and `texts` are the target's."""
+    judging = [] if task.judge is None else [judge_sending(task.judge)]
+    return (Sending(model=task.target, role=role, texts=texts), *judging)
+
+
+def judge_sending(judge: str) -> Sending:
+    """Return what a judge is sent."""
+    return Sending(model=judge, role="grades the answers", texts="the rows and the answers to them")
 
 
 def outlook_of(loaded: LoadedTask, home: Home, *, hosts: Mapping[str, str] = NO_HOSTS) -> Outlook:
@@ -80,10 +91,11 @@ def outlook_of(loaded: LoadedTask, home: Home, *, hosts: Mapping[str, str] = NO_
         role: NOT_OURS if is_application(spec) else price_for(task, role, hosts=hosts)
         for role, spec in task.models.items()
     }
+    allotment = allot(task.budget, splits, judged=judgements_each(task.metric, loaded.examples))
     return Outlook(
         loaded=loaded,
         splits=splits,
-        forecast=forecast(task, splits, allot(task.budget, splits), prices),
+        forecast=forecast(task, splits, allotment, prices),
         notes=(*loaded.notes, *splits.notes, *data_notes(loaded.examples)),
         missing=(*dict.fromkeys(_missing(task, hosts)), *_unpriced(task, prices)),
     )
@@ -139,7 +151,7 @@ def forewarning(outlook: Outlook) -> RenderableType:
     """Return what is said before the first call."""
     found, examples = outlook.forecast, outlook.loaded.examples
     lines = [
-        ("rows", f"{len(examples)} from {short(outlook.loaded.source.data)}: {_plan(outlook.splits, found)}"),
+        ("rows", f"{len(examples)} from {_files(outlook.loaded)}: {_plan(outlook.splits, found)}"),
         *(("note", note) for note in outlook.notes),
         ("proof", _proof(found)),
         *(("advice", each) for each in advice(outlook)),
@@ -152,6 +164,11 @@ def forewarning(outlook: Outlook) -> RenderableType:
     for label, line in lines:
         grid.add_row(label, Text(plain(line)))
     return Group(grid, Text(""), _uses(outlook), Text(""))
+
+
+def _files(loaded: LoadedTask) -> str:
+    *others, last = map(short, loaded.source.files.values())
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def _plan(splits: Splits, found: Forecast) -> str:
@@ -179,13 +196,15 @@ def advice(outlook: Outlook) -> list[str]:
     found, budget, sealed = outlook.forecast, outlook.budget, len(outlook.splits.test)
     said = []
     most = min(MOST_TEST_ROWS, sealed)
+    moved = 0.5 if outlook.loaded.task.metric == "pairwise" else 1.0  # how far a row that changes can move
     if found.test_rows < most:
         unit = "target calls" if budget.rollouts is not None else "calls"
-        gain = f", on which {_points(detectable(most))} have an 80 % chance" if detectable(most) < 1 else ""
+        least = detectable(most) * moved
+        gain = f", on which {_points(least)} have an 80 % chance" if least < moved else ""
         more = f"{cap_for(most):,} {unit} would give {most}{gain}"
         said.append(f"At this budget the test has {found.test_rows} rows a side; {more}.")
     elif sealed < MOST_TEST_ROWS and found.provable > WANTED:
-        rows = rows_for(WANTED)
+        rows = rows_for(WANTED / moved)
         said.append(f"A gain of {_points(WANTED)} needs about {rows} test rows: {2 * rows} labelled rows give them.")
     said += _tight(outlook)
     if not found.rounds:

@@ -94,7 +94,7 @@ class Chat:
             show(card_shown(card, versions[-1] if versions else None))
         if versions and "version" in made:
             show(prompt_shown(versions[-1], versions[-2] if len(versions) > 1 else None))
-        if "card" in made and not reply and self.desk.data is None:
+        if "card" in made and not reply and not self.desk.has_rows:
             show(said(NEEDED, style="yellow"))
         self._ask(turn)
 

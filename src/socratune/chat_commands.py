@@ -47,12 +47,16 @@ class Commands:
     terminal: Terminal
     desk: Desk
     runs: Runs
-    simulated: bool
 
     @property
     def talk(self) -> Talk:
         """The facts."""
         return self.desk.talk
+
+    @property
+    def simulated(self) -> bool:
+        """Whether nothing is paid."""
+        return self.desk.models.simulated
 
     @property
     def accepted(self) -> bool:
@@ -173,8 +177,8 @@ class Commands:
                 yield f"{each.id} {each.text}\n   met by: {one_line(words)}{held}"
 
     def _examples(self) -> None:
-        if self.desk.data is None:
-            raise BadInput("there are no rows yet", cure="paste labelled rows, or name a file with them")
+        if not self.desk.has_rows:
+            raise BadInput("there are no rows yet", cure="paste some with their answers, or name a file with them")
         self.terminal.show(rows_shown(self.desk.rows_seen(), self.desk.samples()))
 
 

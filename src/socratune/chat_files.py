@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from socratune.before import sealed_groups
-from socratune.chat_sources import Sources
+from socratune.chat_rows import Labelled, labelled_in, named_like, variables_of
+from socratune.chat_sources import Models, Sources
 from socratune.memory.errors import BadInput
 from socratune.memory.records import Example, Prompt
 from socratune.memory.runs import Home, RunFolder
@@ -17,11 +18,10 @@ from socratune.memory.talk import Card, RowsSeen, Talk, Version
 from socratune.orders import read_task
 from socratune.outcome import replace_text
 from socratune.tools import template
-from socratune.tools.datasets import Row, columns_of, examples
+from socratune.tools.datasets import Row, columns_of
 from socratune.tools.draft_check import held
-from socratune.tools.guess import LONGEST_LABEL, roles
-from socratune.tools.metrics import check_rows
-from socratune.tools.splits import MOST_CLASSES, split
+from socratune.tools.folders import inside, root_of
+from socratune.tools.splits import split
 from socratune.tools.task_files import LoadedTask, Overrides
 from socratune.tools.task_form import parse_document, read_text
 from socratune.tools.task_writer import PROMPT_KEYS, apply, keys_at
@@ -29,18 +29,8 @@ from socratune.tools.yaml_edits import dump
 
 SAMPLES = 5
 """Train rows that the person is shown."""
+JUDGED = "no column holds answers, so a judge is to grade them by the card"
 _NAMES = re.compile(r"\{\{?\s*([^\W\d]\w*)\s*\}?\}")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Labelled:
-    """Rows, and what is what in them."""
-
-    rows: tuple[Example, ...]
-    inputs: tuple[str, ...]
-    expected: str
-    metric: str
-    """The task file's, or the one that fits the answers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,9 +54,23 @@ class Desk:
 
     @property
     def data(self) -> Path | None:
-        """The file with the rows; None without rows."""
+        """The one file with the rows; None without rows, and where the task file names several."""
         noted = self.talk.noted("rows")
-        return self.folder.path / noted[-1]["file"] if noted else None
+        return self.folder.path / noted[-1]["file"] if noted and noted[-1]["file"] else None
+
+    @property
+    def has_rows(self) -> bool:
+        """Whether there are any."""
+        return bool(self.talk.noted("rows"))
+
+    @property
+    def models(self) -> Models:
+        """The models of the chat and of its runs, with a judge where the rows need one."""
+        models = self.sources.models
+        found = self._labelled() if self.task is None else None
+        if found is None or found.expected is not None:
+            return models
+        return replace(models, judge=self.sources.judge)
 
     # --- what the person brings
 
@@ -75,7 +79,7 @@ class Desk:
         task = self.task
         if task is not None:
             await self._adopt(task.task.prompt)
-            await self.talk.note("rows", 0, {"file": str(task.source.data)})
+            await self.talk.note("rows", 0, {"file": self._one_file(task)})
             if task.task.goal:
                 await self.talk.say(0, task.task.goal)
         elif self.file is not None:
@@ -83,6 +87,16 @@ class Desk:
         data = self.sources.overrides.data
         if task is None and data is not None:
             await self.add(self.sources.rows(data), data)
+
+    def _one_file(self, task: LoadedTask) -> str:
+        """Return the file with a task's rows; empty when there are several, which a run has to find from here."""
+        files = task.source.files
+        if None in files:
+            return str(files[None])
+        for file in files.values():
+            cure = "start the chat in the folder of the task file"
+            inside(root_of(self.folder.path / "task.yaml"), file, place=str(self.file), cure=cure)
+        return ""
 
     async def adopt_text(self, text: str) -> None:
         """Take a text for the person's prompt."""
@@ -96,8 +110,10 @@ class Desk:
 
         `file`, absolute, is where they stand already.
         """
+        self._check_open_to_rows()
         before = self.sources.rows(self.data) if self.data is not None else ()
-        fitting = self._named_like_prompt(rows)
+        current = self.talk.current()
+        fitting = named_like(current.prompt if current else None, rows)
         together = bool(before) and set(columns_of(before)) == set(columns_of(fitting))
         merged = (*before, *fitting) if together else fitting
         number = len(self.talk.noted("rows"))
@@ -106,27 +122,23 @@ class Desk:
             place = file
         else:
             replace_text(place, "".join(json.dumps(dict(row.values), ensure_ascii=False) + "\n" for row in merged))
-        seen = self._seen(self._labelled_in(place, merged))
+        seen = self._seen(self._labelled_in(merged))
         await self.talk.note("rows", number, {"file": str(place)})
         card = self.talk.card()
         if card is not None:
             inputs = tuple(name for name in seen.columns if name != seen.expected)
             fitted = replace(card, inputs=inputs, labels=seen.labels or card.labels, metric=seen.metric)
             await self.talk.keep_card(f"rows {number}", fitted)
-        return f"{len(merged)} rows: {', '.join(seen.columns)}; the expected answer is in {seen.expected!r}."
+        answers = f"the expected answer is in {seen.expected!r}" if seen.expected else JUDGED
+        return f"{len(merged)} rows: {', '.join(seen.columns)}; {answers}."
 
-    def _named_like_prompt(self, rows: Sequence[Row]) -> tuple[Row, ...]:
-        """Rename the only column that can be meant by the only variable without one."""
-        current, names = self.talk.current(), columns_of(rows)
-        wanted = variables_of(current.prompt) if current else ()
-        missing = [name for name in wanted if name not in names]
-        if len(missing) != 1 or len(names) != 2 or len(wanted) != 1:
-            return tuple(rows)
-        inputs, _, _ = roles(rows, (), Path("rows"))
-        renamed = {inputs[0]: missing[0]}
-        return tuple(
-            replace(row, values={renamed.get(name, name): text for name, text in row.values.items()}) for row in rows
-        )
+    def _check_open_to_rows(self) -> None:
+        """Raise `BadInput` when the rows of the task file are no single table that others could join."""
+        task = self.task
+        if task is not None and (task.task.metric == "assert" or None not in task.source.files):
+            *others, last = (file.name for file in task.source.files.values())
+            named = f"{', '.join(others)} and {last}" if others else last
+            raise BadInput(f"the rows of this task stand in {named}", cure="add them there")
 
     # --- what is known of the rows
 
@@ -139,16 +151,16 @@ class Desk:
         """Return some rows that the agents of a run may read."""
         found = self._labelled()
         train = self._train(found.rows)[:SAMPLES] if found is not None else ()
-        return tuple({"inputs": dict(row.inputs), "expected": row.expected} for row in train)
+        return tuple(
+            {"inputs": dict(row.inputs)} | ({"expected": row.expected} if row.expected else {}) for row in train
+        )
 
     def _seen(self, found: Labelled) -> RowsSeen:
-        labels = sorted({row.expected for row in found.rows})
-        few = len(labels) <= min(MOST_CLASSES, len(found.rows) // 2) and max(map(len, labels)) <= LONGEST_LABEL
         return RowsSeen(
-            columns=(*found.inputs, found.expected),
-            expected=found.expected,
+            columns=found.columns,
+            expected=found.expected or "",
             count=len(found.rows),
-            labels=tuple(labels) if few else (),
+            labels=found.labels,
             metric=found.metric,
             train=frozenset(row.id for row in self._train(found.rows)),
         )
@@ -163,23 +175,15 @@ class Desk:
     def _labelled(self) -> Labelled | None:
         """Return the rows as they are now; None without rows."""
         task, data = self.task, self.data
-        if data is None or task is None or data != task.source.data:
-            return self._labelled_in(data, self.sources.rows(data)) if data is not None else None
-        form = task.source.document.form  # the rows were read with it
-        return Labelled(rows=task.examples, inputs=task.task.variables, expected=form.expected, metric=task.task.metric)
+        if data is not None and (task is None or task.source.files != {None: data}):
+            return self._labelled_in(self.sources.rows(data))
+        if task is None:
+            return None
+        return Labelled.of_task(task)
 
-    def _labelled_in(self, place: Path, rows: Sequence[Row]) -> Labelled:
-        inputs, expected, metric = self._roles(place, rows)
-        found = examples(rows, inputs=inputs, expected=expected)
-        return Labelled(rows=found, inputs=inputs, expected=expected, metric=metric)
-
-    def _roles(self, place: Path, rows: Sequence[Row]) -> tuple[tuple[str, ...], str, str]:
-        task, names = self.task, columns_of(rows)
-        if task is not None and {*task.task.variables, task.source.document.form.expected} <= set(names):
-            return task.task.variables, task.source.document.form.expected, task.task.metric
+    def _labelled_in(self, rows: Sequence[Row]) -> Labelled:
         current = self.talk.current()
-        used = template.variables(current.prompt.instructions, names) if current else ()
-        return roles(rows, used, place)
+        return labelled_in(rows, self.task, current.prompt if current else None)
 
     # --- what a run is made from
 
@@ -187,10 +191,10 @@ class Desk:
         """Write the task file of a run. Raises `BadInput` when there are no rows, or they do not fit the prompt."""
         found = self._labelled()
         if found is None:
-            cure = "paste at least 12 labelled rows (40 is good) or name a file with them"
-            raise BadInput("without labelled rows nothing can be tried or proven", cure=cure)
+            cure = "paste at least 12 with their answers (40 is good), or name a file with them"
+            raise BadInput("without rows nothing can be tried or proven", cure=cure)
         card, path = self.talk.card(), self.folder.path / f"task-{number}.yaml"
-        keys = self._own_keys(path, card, found) | {"data": str(self.data)}
+        keys = self._own_keys(path, card, found) | ({"data": str(self.data)} if self.data is not None else {})
         keys |= _constraints(keys.get("constraints"), self._locked(prompt, card))
         keys |= {name: text for name, text in (("system", prompt.system), ("user", prompt.user)) if text is not None}
         if prompt.demos:
@@ -217,13 +221,12 @@ class Desk:
         if task is not None:
             kept = {key: value for key, value in keys_at(path, task).items() if key not in PROMPT_KEYS}
             return kept | ({"goal": goal} if card else {})
-        metric = _metric(card.metric if card else found.metric, found)
         return {
             "name": "chat",
             "goal": goal,
             "inputs": list(found.inputs),
             "expected": found.expected,
-            "metric": metric,
+            "metric": found.metric_under(card),
         }
 
     def _locked(self, prompt: Prompt, card: Card | None) -> Sequence[str]:
@@ -273,19 +276,6 @@ def text_of(prompt: Prompt, style: template.Style) -> str:
     if len(parts) > 1 or prompt.demos:
         return dump({key: value for key, value in prompt.as_dict().items() if value})
     return template.write(parts[0], style, variables_of(prompt)) + "\n"
-
-
-def variables_of(prompt: Prompt) -> tuple[str, ...]:
-    """Return what stands in double braces in a prompt whose columns are not known."""
-    return template.unknown(prompt.instructions, ())
-
-
-def _metric(wished: str, found: Labelled) -> str:
-    try:
-        check_rows(wished, found.rows)
-    except BadInput:
-        return found.metric
-    return wished
 
 
 def _constraints(written: object, locked: Sequence[str]) -> Mapping[str, object]:

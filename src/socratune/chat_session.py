@@ -67,6 +67,8 @@ def opening(asked: Opening, consent: Consent) -> Opening:
         if asked.file is not None:
             read_text(asked.file)
         return replace(asked, budget=asked.overrides.budget or asked.defaults.budget)
+    if task.source.document.promptfoo and asked.overrides.data is not None:
+        raise BadInput("a chat about a Promptfoo file is about its own tests", place="--data", cure="leave it out")
     capped = None if task.task.budget == DEFAULT_BUDGET else task.task.budget
     return replace(asked, budget=asked.overrides.budget or capped)
 
@@ -128,22 +130,23 @@ def _chat(what: Opening, ledger: Ledger, folder: RunFolder, manner: Manner, scre
         manner=manner,
         settings=what.settings,
         budget=what.budget,
-        consent=_consent(what, talk, manner, sources),
+        consent=_consent(what, desk, manner),
     )
-    commands = Commands(terminal=screen, desk=desk, runs=runs, simulated=sources.models.simulated)
+    commands = Commands(terminal=screen, desk=desk, runs=runs)
     return Chat(terminal=screen, desk=desk, runs=runs, commands=commands)
 
 
-def _consent(what: Opening, talk: Talk, manner: Manner, sources: Sources) -> Callable[[], None]:
+def _consent(what: Opening, desk: Desk, manner: Manner) -> Callable[[], None]:
     """Return what asks, once for the models of a chat, whether its calls may be paid for."""
 
     def ask() -> None:
-        models, agreed = sources.models, talk.noted("agreed")
-        if models.simulated or models.names in [body["models"] for body in agreed]:
+        models, agreed = desk.models, desk.talk.noted("agreed")
+        known = [body["models"][: len(models.names)] for body in agreed]  # a judge may be needed no more
+        if models.simulated or models.names in known:
             return
         agree(models.sendings, manner, told=[*map(str, models.sendings), _caps(what.budget)])
         budget = asdict(what.budget or Budget())
-        asyncio.run(talk.note("agreed", len(agreed), {"models": models.names, "budget": budget}))
+        asyncio.run(desk.talk.note("agreed", len(agreed), {"models": models.names, "budget": budget}))
 
     return ask
 

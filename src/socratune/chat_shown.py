@@ -21,8 +21,8 @@ SENTENCES = {
     "promising": "Promising, not proven.",
 }
 NEEDED = (
-    "Without labelled rows nothing can be proven, nor improved by trying. Paste at least 12 rows (40 is good), or "
-    "name a file with them; until then this is a draft and nothing more."
+    "Without rows nothing can be proven, nor improved by trying. Paste at least 12 with their answers (40 is good), or "
+    "name a file with them; without answers, a judge grades by this card. Until then this is a draft and nothing more."
 )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from socratune.agreement import Sending
+from socratune.before import judge_sending
 from socratune.consent import IDLE
 from socratune.memory.errors import BadInput
 from socratune.memory.records import PLAIN, ModelOptions
@@ -31,21 +32,25 @@ class Models:
     target: str
     optimizer: str
     """It also speaks for the chat's own agents."""
+    judge: str | None = None
+    """None where no judge is needed."""
     options: ModelOptions = PLAIN
     """Of the optimizer."""
 
     @property
     def names(self) -> list[str]:
-        """Target and optimizer."""
-        return [self.target, self.optimizer]
+        """Target, optimizer and, where there is one, judge."""
+        return [self.target, self.optimizer, *([self.judge] if self.judge is not None else [])]
 
     @property
     def sendings(self) -> tuple[Sending, ...]:
         """What each is sent."""
         said = "what you say, the names of columns and labels and, in a run, train rows with their answers"
+        judging = [] if self.judge is None else [judge_sending(self.judge)]
         return (
             Sending(model=self.target, role="runs the prompt", texts="the prompt and all rows of a run"),
             Sending(model=self.optimizer, role="asks, writes and improves", texts=said),
+            *judging,
         )
 
     @property
@@ -79,7 +84,8 @@ class Sources:
         known = _current(self._tasks)
         if known is None:
             known = read_task(self.file, self.overrides, self.looking)
-            self._tasks[:] = [(_stamps(_files(known)), known)]
+            # Tests may stand in files that only reading them tells, so a task of such rows is read each time.
+            self._tasks[:] = [(_stamps(_files(known)), known)] if known.task.metric != "assert" else []
         return known
 
     def trusted(self) -> LoadedTask | None:
@@ -103,7 +109,13 @@ class Sources:
         if task is None:
             return self._chosen()
         named = task.task
-        return Models(target=named.target, optimizer=named.optimizer, options=named.options.get("optimizer", PLAIN))
+        options = named.options.get("optimizer", PLAIN)
+        return Models(target=named.target, optimizer=named.optimizer, judge=named.judge, options=options)
+
+    @property
+    def judge(self) -> str:
+        """The one for rows that need it, when no task file names it."""
+        return self.overrides.judge or self.reading.defaults.judge or self.models.optimizer
 
     def _chosen(self) -> Models:
         said, defaults = self.overrides, self.reading.defaults
@@ -145,5 +157,5 @@ def _stamp(file: Path) -> tuple[int, int, int] | None:
 def _files(loaded: LoadedTask) -> Iterator[Path]:
     """Yield the files that a task was read from."""
     document = loaded.source.document
-    yield from (document.path, loaded.source.data)
+    yield from (document.path, *loaded.source.files.values())
     yield from (file for part in document.form.parts if (file := file_of(document, part)) is not None)

@@ -67,7 +67,7 @@ def in_force(configuration: Configuration, document: Document | None) -> Iterato
     values: dict[str, object] = {
         "target": said.target,
         "optimizer": said.optimizer or "as the target",
-        "judge": configuration.judge,
+        "judge": said.judge or "as the optimizer",
         "recipe": said.recipe or DEFAULT_RECIPE,
         "budget": caps_of(said.budget or DEFAULT_BUDGET),
         "concurrency": configuration.concurrency or built_in.concurrency,
@@ -75,7 +75,8 @@ def in_force(configuration: Configuration, document: Document | None) -> Iterato
     places = dict(configuration.places)
     if document is not None:
         chosen = spoken_for(document, AS_WRITTEN, said)
-        written = {"target": chosen.target, "optimizer": chosen.optimizer, "recipe": chosen.recipe}
+        keys = ("target", "optimizer", "judge", "recipe")
+        written: dict[str, object] = {key: getattr(chosen, key) for key in keys}
         written["budget"] = caps_of(chosen.budget) if chosen.budget else None
         for key in written.keys() & document.written.keys():
             values[key], places[key] = written[key], document.at(key)
@@ -93,7 +94,7 @@ def _calls(configuration: Configuration, document: Document | None, file: Path |
     """Call each model that is named, once."""
     said = configuration.defaults
     chosen = said if document is None else spoken_for(document, AS_WRITTEN, said)
-    specs = dict.fromkeys(filter(None, (chosen.target, chosen.optimizer, configuration.judge)))
+    specs = dict.fromkeys(filter(None, (chosen.target, chosen.optimizer, chosen.judge)))
     folder = Path.cwd() if file is None else Path(os.path.abspath(file)).parent
     if not specs:
         yield Check(name="call", ok=True, said="no model is named; give a task file or a default target")

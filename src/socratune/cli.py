@@ -59,8 +59,10 @@ for name, command, panel in (
     ("resume", optimize.resume, RUN),
     ("report", runs.report, RUN),
     ("apply", files.apply, LOOK),
+    ("export", files.export, LOOK),
     ("test", scoring.prove, LOOK),
     ("eval", scoring.score, LOOK),
+    ("calibrate", scoring.calibrate, LOOK),
 ):
     app.command(name, rich_help_panel=panel)(spread(command))
 app.add_typer(runs.app, name="runs", rich_help_panel=RUN)

@@ -32,7 +32,6 @@ class Configuration:
     """The defaults of a home, and who said each."""
 
     defaults: Overrides = AS_WRITTEN
-    judge: str | None = None
     concurrency: int | None = None
     hosts: Mapping[str, str] = field(default_factory=dict)
     """The variable with the key, by the address that it may go to."""
@@ -61,10 +60,10 @@ class Configuration:
             defaults=Overrides(
                 target=said.get("target"),
                 optimizer=said.get("optimizer"),
+                judge=said.get("judge"),
                 recipe=said.get("recipe"),
                 budget=said.get("budget"),
             ),
-            judge=said.get("judge"),
             concurrency=said.get("concurrency"),
             hosts=said.get("hosts") or {},
             places={key: place for key, place in places.items() if said.get(key) is not None},

@@ -14,8 +14,8 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from socratune.agreement import Sending, agree
-from socratune.before import scoring_line
+from socratune.agreement import agree
+from socratune.before import scoring_line, scoring_sendings
 from socratune.consent import Consent
 from socratune.graphs.engine import Order, Settings
 from socratune.memory.errors import BadInput
@@ -29,8 +29,11 @@ from socratune.progress import counted
 from socratune.running import Stopper, resumable, stoppable, tell
 from socratune.scoring import Contestant, Scored, bench, mean_interval, scores_kept, shared
 from socratune.text import CAVEAT, plain
+from socratune.tools.agreement import contradictions
+from socratune.tools.metrics import judge_calls
 from socratune.tools.statistics import compare
-from socratune.tools.task_files import LoadedTask, own_cost
+from socratune.tools.task_files import LoadedTask
+from socratune.tools.task_notes import own_cost
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +56,11 @@ class Evaluation:
         """The comparison in words; empty without one."""
         return compared(self.comparison) if self.comparison else ""
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What to know of the scores: how often a judge of pairs contradicted itself."""
+        return contradictions(*(sum(counts) for counts in zip(*(each.agreement for each in self.scored), strict=True)))
+
     def as_dict(self) -> dict[str, Any]:
         """Return the object that `--json` prints."""
         return {
@@ -66,6 +74,7 @@ class Evaluation:
             "tokens": {"in": self.spent.tokens_in, "out": self.spent.tokens_out},
             "usd": round(self.spent.usd, 6) if self.spent.priced else None,
             "cut_by": self.cut or None,
+            "warnings": list(self.warnings),
         }
 
 
@@ -117,8 +126,10 @@ def start_evaluation(saved: SavedOrder, manner: Manner) -> None:
 
 def _agree(loaded: Mapping[str, LoadedTask], manner: Manner) -> None:
     """Ask before real models are called."""
-    models = dict.fromkeys(each.task.target for each in loaded.values())
-    sendings = [Sending(model=each, role="runs the prompt", texts="the prompt and all rows") for each in models]
+    each_sent = [
+        scoring_sendings(each.task, role="runs the prompt", texts="the prompt and all rows") for each in loaded.values()
+    ]
+    sendings = tuple(dict.fromkeys(sending for sent in each_sent for sending in sent))
     used = [f"{name}: {scoring_line(each.task, each.examples, len(each.examples))}" for name, each in loaded.items()]
     agree(sendings, manner, told=[*map(str, sendings), *used])
 
@@ -144,11 +155,15 @@ def _tasks(saved: SavedOrder, consent: Consent) -> dict[str, LoadedTask]:
     """Return the tasks by the name of their file, the baseline first."""
     mine = saved.load(consent)
     if saved.against is None:
+        if mine.task.metric == "pairwise":
+            cure = "pass --against with the task file of the other prompt"
+            raise BadInput("metric pairwise compares two prompts", place=str(saved.file), cure=cure)
         return {short(saved.file): mine}
     reading = Reading(defaults=saved.defaults, consent=consent, hosts=saved.settings.hosts)
     other = read_task(saved.against, saved.overrides, reading)
-    same = [[(row.id, row.expected) for row in task.examples] for task in (mine, other)]
-    if mine.source.data.resolve() != other.source.data.resolve() or same[0] != same[1]:
+    same = [[(row.id, row.expected, row.checks) for row in task.examples] for task in (mine, other)]
+    files = [{side: file.resolve() for side, file in task.source.files.items()} for task in (mine, other)]
+    if files[0] != files[1] or same[0] != same[1]:
         raise BadInput("the two tasks have different rows", place=str(saved.against), cure="give the same with --data")
     if (mine.task.metric, mine.task.metric_options) != (other.task.metric, other.task.metric_options):
         raise BadInput("the two tasks have different metrics", place=str(saved.against), cure="make them the same")
@@ -181,7 +196,9 @@ def _announced(loaded: Mapping[str, LoadedTask]) -> str:
     *_, mine = loaded.values()
     rows, budget = len(mine.examples), mine.task.budget
     calls = rows * len(loaded)
-    said = f"{counted(calls, 'call')}: {counted(rows, 'row')}, {counted(len(loaded), 'prompt')}"
+    asked = judge_calls(mine.task.metric, mine.examples) * len(loaded)
+    judged = f", and {'as many' if asked == calls else f'{asked:,}'} of the judge {mine.task.judge}" if asked else ""
+    said = f"{counted(calls, 'call')}: {counted(rows, 'row')}, {counted(len(loaded), 'prompt')}{judged}"
     caps = [cap for cap in (budget.rollouts, budget.calls) if cap is not None and cap < calls]
     return f"{said}; the budget allows {min(caps):,}" if caps else said
 
@@ -207,7 +224,12 @@ def _shown(found: Evaluation) -> RenderableType:
         table.add_row(Text(plain(name)), *_numbers(scored))
     usd = f"{found.spent.usd:.4f}" if found.spent.priced else "not known in"
     cost = f"{found.spent.calls:,} calls, {usd} USD{' (simulated)' if found.simulated else ''}"
-    lines = [found.sentence, f"The {found.cut} budget cut it short." if found.cut else "", cost]
+    lines = [
+        found.sentence,
+        *(f"Note: {each}" for each in found.warnings),
+        f"The {found.cut} budget cut it short." if found.cut else "",
+        cost,
+    ]
     if found.simulated:
         lines.append(CAVEAT)
     return Group(table, *(Text(line) for line in lines if line))

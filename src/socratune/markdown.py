@@ -13,6 +13,7 @@ from socratune.graphs.result import Result, Side
 from socratune.memory.ledger import Event, Ledger
 from socratune.report import cost_rows, heading, trouble
 from socratune.text import CAVEAT, fenced, plain, prompt_diff
+from socratune.tools.statistics import counts
 
 Body = Mapping[str, Any]
 
@@ -65,7 +66,7 @@ def _test(result: Result) -> str:
     if verdict is None or verdict.n == 0:
         return f"{split} The test rows stay sealed."
     return (
-        f"{split} {verdict.n} test rows were used, once: {verdict.wins} fixed, {verdict.losses} broken, difference "
+        f"{split} The test rows were used, once: {counts(verdict, pairs=result.pairs)}, difference "
         f"{verdict.difference:+.3f}, interval {verdict.low:+.3f} to {verdict.high:+.3f}, one-sided p = "
         f"{verdict.p:.2g} at alpha {verdict.alpha:g} ({verdict.method}). A gain of {verdict.detectable:.2f} has an "
         "80 % chance to be proven on so many rows."

@@ -41,7 +41,7 @@ def _run_ids(incomplete: str) -> list[str]:
     return [name for name in ("last", *known) if name.startswith(incomplete)]
 
 
-TaskFile = Annotated[Path, typer.Argument(metavar="FILE", help="A task file, as `socratune init` writes it.")]
+TaskFile = Annotated[Path, typer.Argument(metavar="FILE", help="A task file, or a Promptfoo configuration.")]
 RunName = Annotated[
     str,
     typer.Argument(metavar="RUN", help="A run's id, the beginning of one, or `last`.", autocompletion=_run_ids),
@@ -117,6 +117,7 @@ class Choices:
     data: Annotated[Path | None, typer.Option(metavar="ROWS", help="Rows in place of the task's own.")] = None
     target: Annotated[str | None, typer.Option(metavar="MODEL", help="Model that runs the prompt.")] = None
     optimizer: Annotated[str | None, typer.Option(metavar="MODEL", help="Model that improves it.")] = None
+    judge: Annotated[str | None, typer.Option(metavar="MODEL", help="Model that judges answers.")] = None
     recipe: Annotated[str | None, typer.Option(metavar="NAME", help="Method of the search.")] = None
     budget: Annotated[str | None, typer.Option(metavar="CAPS", help="rollouts=600,usd=2; a bare number is USD.")] = None
     price: Annotated[
@@ -136,6 +137,7 @@ class Choices:
             data=Path(os.path.abspath(self.data)) if self.data is not None else None,
             target=resolve_model(self.target, here) if self.target is not None else None,
             optimizer=resolve_model(self.optimizer, here) if self.optimizer is not None else None,
+            judge=resolve_model(self.judge, here) if self.judge is not None else None,
             recipe=self.recipe,
             budget=parse_budget(self.budget) if self.budget is not None else None,
             prices=prices_of(self.price or ()),

@@ -17,15 +17,17 @@ from socratune.graphs.engine import Order, Settings
 from socratune.graphs.recipes import recipe_named, refuse_method
 from socratune.memory.errors import BadInput
 from socratune.memory.ledger import Ledger
-from socratune.memory.records import PLAIN, Example, Role, Task
+from socratune.memory.records import JUDGED, PLAIN, Example, Role, Task
 from socratune.memory.runs import RunFolder
 from socratune.tools.datasets import Row, columns_of, examples, read_rows, well_formed
-from socratune.tools.metrics import check_rows, metric_named
+from socratune.tools.folders import root_of
+from socratune.tools.metrics import check_metric, check_rows, judge_calls
 from socratune.tools.model_spec import is_application, is_code
 from socratune.tools.models import LanguageModel, check_role, world_name
 from socratune.tools.providers.langchain import adapted
 from socratune.tools.providers.prices import price_note
-from socratune.tools.task_files import AS_WRITTEN, LoadedTask, Overrides, load_task, root_of
+from socratune.tools.task_files import AS_WRITTEN, LoadedTask, Overrides, load_task
+from socratune.tools.task_rows import examples_in, read_files
 from socratune.tools.usercode.application import Application
 
 if TYPE_CHECKING:
@@ -70,7 +72,7 @@ class SavedOrder:
     defaults: Overrides = AS_WRITTEN
     """What the home and the environment said when it began: a later change of theirs changes no run."""
     settings: Settings = field(default_factory=Settings)
-    kind: Literal["optimize", "eval"] = "optimize"
+    kind: Literal["optimize", "eval", "calibrate"] = "optimize"
     line: int | None = None
     """Of a file with one task a line, which line, counted from 1."""
     against: Path | None = None
@@ -132,12 +134,17 @@ def _price_notes(task: Task, reading: Reading) -> Iterator[str]:
 def _checked(task: Task, folder: Path, reading: Reading) -> Task:
     recipe_named(task.recipe)
     if not is_code(task.metric):
-        metric_named(task.metric, task.metric_options)
+        check_metric(task.metric, task.metric_options)
     longest = task.options.get("target", PLAIN).max_tokens
     if longest not in (None, task.max_output_tokens):
         problem = f"max_tokens of the target is {longest}, max_output_tokens {task.max_output_tokens}"
         raise BadInput(problem, place=task.name, cure="give max_output_tokens alone")
-    found = replace(task, target=resolve_model(task.target, folder), optimizer=resolve_model(task.optimizer, folder))
+    found = replace(
+        task,
+        target=resolve_model(task.target, folder),
+        optimizer=resolve_model(task.optimizer, folder),
+        judge=task.judge and resolve_model(task.judge, folder),
+    )
     for role in found.models.keys() - reading.models.keys():
         check_role(found, role, hosts=reading.hosts, keyless=reading.keyless)
     return found
@@ -174,9 +181,11 @@ def order_of(
     rows = read_rows(data) if isinstance(data, Path) else _rows(data)
     if not rows:
         raise BadInput("there are no rows", place=place, cure="give at least one")
-    expected = _expected(columns_of(rows), task.variables, place)
+    expected = _expected(columns_of(rows), task, place)
     found = examples(rows, inputs=task.variables, expected=expected, whole=is_code(task.metric))
     check_rows(task.metric, found)
+    if task.judge is None and judge_calls(task.metric, found):
+        task = replace(task, judge=task.optimizer)
     task = replace(task, code=consent.given(task, Path.cwd(), at=lambda key: key))
     checked = _checked(task, Path.cwd(), Reading(models=own, hosts=settings.hosts))
     return Order(task=checked, examples=found, settings=settings, models=own)
@@ -212,9 +221,11 @@ def _rows(data: Rows) -> tuple[Row, ...]:
     )
 
 
-def _expected(columns: Sequence[str], variables: Sequence[str], place: str) -> str:
-    """Return the column with the answer: `expected`, or the only one that is not an input."""
-    left = [name for name in columns if name not in variables]
+def _expected(columns: Sequence[str], task: Task, place: str) -> str | None:
+    """Return the column with the answer: `expected`, or the only one that is not an input; a judge may do without."""
+    left = [name for name in columns if name not in task.variables]
+    if task.metric in JUDGED:
+        return EXPECTED if EXPECTED in left else None
     if EXPECTED in left or len(left) == 1:
         return EXPECTED if EXPECTED in left else left[0]
     raise BadInput(f"no column {EXPECTED!r}", place=place, cure=f"name the column with the answer {EXPECTED!r}")
@@ -222,7 +233,9 @@ def _expected(columns: Sequence[str], variables: Sequence[str], place: str) -> s
 
 def examples_of(path: Path, loaded: LoadedTask) -> tuple[Example, ...]:
     """Return the rows of another file as examples of a task."""
-    task, expected = loaded.task, loaded.source.document.form.expected
-    found = examples(read_rows(path), inputs=task.variables, expected=expected, whole=is_code(task.metric))
-    check_rows(loaded.task.metric, found)
+    document = loaded.source.document
+    found, _ = examples_in(read_files(document, {None: path}), loaded.task, document.expected)
+    if loaded.task.judge is None and judge_calls(loaded.task.metric, found):
+        cure = "take the assertions that need one out, or start a new run"
+        raise BadInput("the rows need a judge, which the task has not", place=str(path), cure=cure)
     return found

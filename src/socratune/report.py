@@ -21,6 +21,7 @@ from socratune.memory.records import Prompt, Role
 from socratune.progress import points
 from socratune.text import CAVEAT, one_line, plain, prompt_diff
 from socratune.tools.model_spec import is_application
+from socratune.tools.statistics import counts
 
 COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 MOST_RULES = 6
@@ -76,7 +77,7 @@ def _tested(result: Result) -> str:
     verdict = result.verdict
     if verdict is None or verdict.n == 0:
         return "still sealed"
-    return f"decides: {verdict.wins} fixed, {verdict.losses} broken of {verdict.n}"
+    return f"decides: {counts(verdict, pairs=result.pairs)}"
 
 
 def _changes(result: Result) -> Iterator[RenderableType]:
@@ -166,6 +167,7 @@ def trouble(result: Result) -> list[str]:
         f"{failed} attempts at a call gave no answer; they count as missing, not as wrong.": failed,
         f"{result.proposals_failed} proposals could not be read.": result.proposals_failed,
         f"Up to {result.lost_usd:.4f} USD more was in flight when the run was killed.": result.lost_usd > 0,
+        "An answer scores 1 when it is better than your own prompt's, 0.5 for a tie.": result.pairs,
         f"The search ended: {_ended(result.stop_reason)}.": True,
     }
     return [sentence for sentence, applies in told.items() if applies]

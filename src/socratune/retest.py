@@ -13,8 +13,8 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from socratune.agreement import Sending, agree
-from socratune.before import scoring_line
+from socratune.agreement import agree
+from socratune.before import scoring_line, scoring_sendings
 from socratune.consent import Consent
 from socratune.graphs.engine import Order, Settings
 from socratune.graphs.result import Result
@@ -31,6 +31,7 @@ from socratune.running import EXIT_CODES, Stopper, resumable, stoppable, tell
 from socratune.scoring import Bench, Contestant, bench, scores_kept, shared
 from socratune.standing import opened
 from socratune.text import CAVEAT
+from socratune.tools.metrics import judge_calls
 from socratune.tools.statistics import compare, sentence
 from socratune.tools.task_files import LoadedTask
 from socratune.tools.task_writer import write_task
@@ -98,11 +99,15 @@ def _taken(
     """Count the look, take it, and keep what it says."""
     left_out = f"; {look.left_out} rows were seen before, or are copies, and are left out" if look.left_out else ""
     calls = 2 * len(rows)
-    tell(f"{calls} calls on {len(rows)} fresh rows, look {look.number} at alpha {look.alpha:g}{left_out}", manner)
+    asked = 2 * judge_calls(run.loaded.task.metric, rows)
+    judged = f", and {'as many' if asked == calls else f'{asked:,}'} of the judge," if asked else ""
+    tell(
+        f"{calls} calls{judged} on {len(rows)} fresh rows, look {look.number} at alpha {look.alpha:g}{left_out}", manner
+    )
     caps = budget or caps_of(run, len(rows))
     task = replace(run.loaded.task, budget=caps)
-    sending = Sending(model=task.target, role="runs both prompts", texts="both prompts and the fresh rows")
-    agree([sending], manner, told=[str(sending), scoring_line(task, rows, calls)])
+    sendings = scoring_sendings(task, role="runs both prompts", texts="both prompts and the fresh rows")
+    agree(sendings, manner, told=[*map(str, sendings), scoring_line(task, rows, calls)])
     write_look(run.folder, look)
     _seal(look, run, manner)
     # A ledger of its own: what a look costs is apart from what the search did, also after it was killed.
@@ -147,7 +152,7 @@ def _compared(table: Bench, look: Look, manner: Manner) -> Verdict:
 
 
 def _show(run: FinishedRun, look: Look, verdict: Verdict, manner: Manner) -> None:
-    said = sentence(verdict, run=run.folder.id)
+    said = sentence(verdict, run=run.folder.id, pairs=run.result.pairs)
     if manner.json:
         typer.echo(json.dumps(look_record(look, verdict, run=run.folder.id, sentence=said)))
         return

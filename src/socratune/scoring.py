@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from socratune.agents.evaluator import Evaluator
-from socratune.agents.scorers import scorer_of
+from socratune.agents.scorers import Original, scorer_of
 from socratune.graphs.engine import Order, Settings
 from socratune.memory.errors import BudgetExhausted
 from socratune.memory.ledger import Ledger, Spent
-from socratune.memory.records import Budget, Candidate, Example, ExampleId, Prompt, Rollout, Task
+from socratune.memory.records import Budget, Candidate, Example, ExampleId, Prompt, Role, Rollout, Task
 from socratune.orders import check_unchanged
 from socratune.tools.caller import Caller, Line
 from socratune.tools.models import connect_role
@@ -60,6 +60,12 @@ class Scored:
         return sum(each.reward is not None and not each.parsed for each in self.rollouts.values())
 
     @property
+    def agreement(self) -> tuple[int, int]:
+        """How many pairs a judge saw alike in both orders, and how many not."""
+        said = [each.agreed for each in self.rollouts.values()]
+        return said.count(True), said.count(False)
+
+    @property
     def failed(self) -> int:
         """Rows without an answer; they have no reward."""
         return sum(each.reward is None for each in self.rollouts.values())
@@ -67,7 +73,7 @@ class Scored:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bench:
-    """Sides that are scored on the same rows under one budget."""
+    """Sides that are scored on the same rows under one budget; a pairwise judge holds all against the first."""
 
     sides: tuple[Contestant, ...]
     evaluators: tuple[Evaluator, ...]
@@ -133,28 +139,36 @@ def bench(sides: Sequence[Contestant], budget: Budget, *, settings: Settings) ->
     """Return a bench for these sides; what their ledgers have spent counts against the budget."""
     purse = purse_of((side.ledger for side in sides), budget)
     callers = tuple(_caller(side, purse, settings) for side in sides)
-    evaluators = tuple(
-        Evaluator(
-            line=Line(caller=caller, role="target", max_tokens=side.task.max_output_tokens),
-            scorer=scorer_of(side.task, caller),
-            ledger=side.ledger,
-        )
+    lines = [
+        Line(caller=caller, role="target", max_tokens=side.task.max_output_tokens)
         for side, caller in zip(sides, callers, strict=True)
+    ]
+    # The first side is what the others are held against, on its own model.
+    original = Original(prompt=sides[0].prompt, line=lines[0])
+    evaluators = tuple(
+        Evaluator(line=line, scorer=scorer_of(side.task, line.caller, original=original), ledger=side.ledger)
+        for side, line in zip(sides, lines, strict=True)
     )
     return Bench(sides=tuple(sides), evaluators=evaluators, callers=callers, purse=purse)
 
 
 def _caller(side: Contestant, purse: Purse, settings: Settings) -> Caller:
-    task, hosts = side.task, settings.hosts
-    model = connect_role(task, "target", examples=side.examples, seed=settings.seed, hosts=hosts)
-    # No agent is asked, so nothing is sealed with the secret; it is as good as any.
+    task, seed, hosts = side.task, settings.seed, settings.hosts
+    models = {
+        role: connect_role(task, role, examples=side.examples, seed=seed, hosts=hosts) for role in scoring_models(task)
+    }
     return Caller(
-        {"target": model},
+        models,
         ledger=side.ledger,
         purse=purse,
         secret=secrets.token_bytes(16),
         concurrency=settings.concurrency,
     )
+
+
+def scoring_models(task: Task) -> dict[Role, str]:
+    """Return the models that scoring calls: no prompt is improved, so the optimizer's key and price do not matter."""
+    return {role: spec for role, spec in task.models.items() if role != "optimizer"}
 
 
 def shared(old: Scored, new: Scored) -> tuple[list[float], list[float]]:

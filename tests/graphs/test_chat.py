@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from tests.fakes import CENTS, UNCAPPED
 
-from socratune.graphs.chat import MOST_QUESTIONS, chat_graph
+from socratune.graphs.chat import MOST_QUESTIONS, chat_graph, rows_named
 from socratune.graphs.chat_engine import ChatOrder, advance
 from socratune.memory.errors import BudgetExhausted
 from socratune.memory.ledger import Ledger, Spent
@@ -178,6 +178,18 @@ async def test_a_card_that_cannot_be_read_is_written_from_the_words_alone(folder
     assert (card.goal, card.inputs, card.labels) == (WISH, ("ticket",), ("billing", "sales"))
 
 
+@pytest.mark.parametrize("reply", [json.dumps({"goal": "Be kind.", "inputs": ["x"], "output": ""}), NOT_IN_FORM])
+async def test_a_card_for_rows_without_answers_is_judged_by_a_rubric(folder: RunFolder, reply: str) -> None:
+    rows = RowsSeen(columns=("ticket",), count=40, metric="rubric", train=frozenset({"r1"}))
+    replies = {INTERVIEW.name: ['{"question": ""}'], CARD.name: [reply]}
+    chat = Session(folder, Optimizer(replies=replies), rows=rows)
+    await chat.say(WISH)
+    card = talk_in(folder).card()
+    assert card is not None
+    assert (card.metric, card.inputs) == ("rubric", ("ticket",))
+    assert rows_of(chat.optimizer.sent[0]["rows"]) == [{"columns": ["ticket"], "count": 40, "metric": "rubric"}]
+
+
 async def test_a_draft_that_forgets_something_is_sent_back_with_what_it_forgot(folder: RunFolder) -> None:
     forgetful = "<covers>\n</covers><new_user>Route it.</new_user>"
     replies = {INTERVIEW.name: ['{"question": ""}'], DRAFT.name: [forgetful, drafted("Refunds: billing.", "Be kind.")]}
@@ -265,6 +277,14 @@ async def test_a_remark_on_a_train_row_is_kept(folder: RunFolder) -> None:
     card = talk_in(folder).card()
     assert card is not None
     assert card.notes == ("Keep it short.",)
+
+
+@pytest.mark.parametrize(
+    ("words", "rows"),
+    [("Row 3 and rows #4", ("r3", "r4")), ("r7, R7", ("r7",)), ("train-r3, test row 4", ("train-r3", "test-r4"))],
+)
+def test_rows_are_named_in_many_ways(words: str, rows: tuple[str, ...]) -> None:
+    assert rows_named(words) == rows
 
 
 @pytest.mark.parametrize(("kind", "told"), [("question", "Nobody knows."), ("other", "Nothing to keep")])

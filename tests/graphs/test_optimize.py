@@ -47,7 +47,7 @@ SCHEMA: dict[str, Any] = {
     "usd": float,
     "prompt": {"system": (str, type(None)), "user": (str, type(None)), "demos": list},
     "candidate": (dict, type(None)),
-    "errors": {"target": int, "optimizer": int},
+    "errors": {"target": int, "optimizer": int, "judge": int},
     "warnings": list,
     "changes": list,
 }

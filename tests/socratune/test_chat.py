@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import io
+import json
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +14,9 @@ import pytest
 from socratune.memory.ledger import Ledger
 from socratune.memory.runs import Home
 from socratune.memory.talk import Talk
+from socratune.orders import SavedOrder
 from socratune.tools.task_form import read_document
+from socratune.tools.yaml_edits import dump
 
 from .conftest import Command, Ran, lay_out, run, tickets
 from .typist import PROGRAM, Typist
@@ -20,6 +24,12 @@ from .typist import PROGRAM, Typist
 MODELS = ("--target", "sim:ticket-routing", "--optimizer", "sim:ticket-routing:strong")
 WISH = "Route a support ticket of a shop for coffee machines to the right queue."
 ROWS = tickets(0, 40)
+SPLIT = """\
+prompt: "Which queue? {{ticket}}"
+data: {train: train.csv, test: test.csv}
+expected: queue
+metric: exact
+"""
 DRAFTED = "Draft, not tested"
 QUESTION = "What should be known about this"
 Says = Callable[..., Ran]
@@ -153,8 +163,8 @@ def test_a_whole_chat_goes_through_a_pipe(place: Path) -> None:
 def test_without_rows_a_draft_is_called_a_draft_and_no_run_is_made(says: Says, place: Path) -> None:
     ran = says(WISH, "tickets", *["skip"] * 4, "/run", "/accept", "/save router.md")
     assert DRAFTED in ran.out
-    assert "Without labelled rows nothing can be proven" in " ".join(ran.out.split())
-    assert "without labelled rows nothing can be tried or proven; paste at least 12" in ran.out
+    assert "Without rows nothing can be proven" in " ".join(ran.out.split())
+    assert "without rows nothing can be tried or proven; paste at least 12" in ran.out
     assert "No run has proven it to be better." in ran.out
     assert (place / "router.md").read_text().startswith(WISH)
     assert ran.code == 0
@@ -200,7 +210,52 @@ def test_what_cannot_be_used_is_said_and_the_chat_goes_on(says: Says) -> None:
     assert QUESTION in ran.out
 
 
+def test_rows_without_answers_are_graded_by_the_card(says: Says, place: Path) -> None:
+    bare = "\n".join(json.dumps({"ticket": row["ticket"]}) for row in csv.DictReader(io.StringIO(ROWS)))
+    answers = [*["skip"] * 2, "Names one queue.", *["skip"] * 2]
+    judge = "sim:ticket-routing:weak"
+    ran = says(f"{WISH}\n{bare}", *answers, "/run rollouts=40", "/cost", words=(*MODELS, "--judge", judge))
+    assert "no column holds answers, so a judge is to grade them by the card" in ran.out
+    assert "judge" in ran.out.rpartition("what")[2]
+    task = read_document(next((place / ".socratune" / "chats").glob("*/task-0.yaml"))).form
+    assert (task.metric, task.inputs) == ({"name": "rubric", "rubric": "- Names one queue."}, ("ticket",))
+    (run_folder,) = Home(path=place / ".socratune").runs()
+    assert SavedOrder.read(run_folder).load().task.judge == judge
+
+
 # --- about a file
+
+
+def test_a_promptfoo_file_is_improved_and_its_prompt_written_back(says: Says, place: Path) -> None:
+    (place / "prompt.txt").write_text("Which queue?\n\n{{ticket}}\n")
+    tests = [
+        {"vars": {"ticket": row["ticket"]}, "assert": [{"type": "equals", "value": row["queue"]}]}
+        for row in csv.DictReader(io.StringIO(ROWS))
+    ]
+    file = place / "promptfooconfig.yaml"
+    content = {"prompts": ["file://prompt.txt"], "providers": ["openai:gpt-4.1-mini"], "tests": tests}
+    file.write_text(dump(content))
+    ran = says(tickets(40, 50), WISH, *["skip"] * 4, "/run rollouts=150", "/accept", words=(file, *MODELS))
+    assert "the rows of this task stand in promptfooconfig.yaml; add them there" in ran.out
+    assert "Improved by" in ran.out
+    assert (ran.code, f"Written to {place / 'prompt.txt'}." in ran.out) == (0, True)
+    assert (place / "prompt.txt").read_text() != "Which queue?\n\n{{ticket}}\n"
+    says("never mention prices", "/accept", "/undo", words=("--thread", "last"))
+    assert "never mention prices" not in (place / "prompt.txt").read_text()
+
+
+def test_a_split_that_the_person_chose_is_kept(says: Says, place: Path) -> None:
+    (place / "train.csv").write_text(ROWS)
+    (place / "test.csv").write_text(tickets(40, 80))
+    file = place / "task.yaml"
+    file.write_text(SPLIT)
+    ran = says(tickets(80, 90), WISH, *["skip"] * 4, "/run rollouts=40", words=(file, *MODELS))
+    assert "the rows of this task stand in train.csv and test.csv; add them there" in ran.out
+    (run_folder,) = Home(path=place / ".socratune").runs()
+    sides = [row.side for row in SavedOrder.read(run_folder).load().examples]
+    assert (sides.count("train"), sides.count("test")) == (40, 40)
+    elsewhere = says(words=(file, *MODELS, "--home", place / "elsewhere" / ".socratune"))
+    assert (elsewhere.code, "start the chat in the folder of the task file" in elsewhere.err) == (2, True)
 
 
 def test_the_prompt_of_a_task_file_is_improved_and_written_back(says: Says, place: Path) -> None:

@@ -93,3 +93,11 @@ def test_what_is_held_comes_back_from_a_runs_settings() -> None:
     allotment = allot(Budget(usd=2.0, rollouts=600), splits(60, 100))
     written = json.loads(json.dumps({phase: asdict(budget) for phase, budget in allotment.held.items()}))
     assert Allotment.read_held(written) == allotment.held
+
+
+@given(calls=st.integers(0, 3_000), judged=st.integers(1, 3), rows=SPLITS)
+def test_where_answers_are_judged_the_calls_for_judging_the_test_are_kept_too(
+    calls: int, judged: int, rows: Splits
+) -> None:
+    allotment = allot(Budget(calls=calls), rows, judged=judged)
+    assert allotment.held["finalist"].calls == 2 * (1 + judged) * allotment.test_rows <= calls / 2

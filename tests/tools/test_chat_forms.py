@@ -9,7 +9,7 @@ from socratune.tools.replies import NotInForm, form_asked
 
 DRAFTED = '<covers>\n{"id": "R1", "text": "Say <covers>."}\n</covers>\n<new_user>\nSay <covers>. {{x}}\n</new_user>'
 GOOD = {
-    "interview/1": '{"topic": "hard", "question": "Who gets it?", "reason": "I ask because it is open."}',
+    "interview/1": '{"topic": "hard", "question": "Who gets it?", "reason": "Two desks could take it."}',
     "card/1": json.dumps({"goal": "Route.", "inputs": ["ticket"], "output": "", "requirements": [{"text": "Short."}]}),
     "draft/1": DRAFTED,
     "feedback/1": '{"kind": "constraint", "text": "No prices."}',

@@ -83,3 +83,18 @@ def test_a_long_answer_does_not_make_a_long_signature() -> None:
     (only,) = clusters([failure(1, "Hello", "billing", "x" * 10_000)])
     assert len(only.signature) < 120
     assert only.example_ids == (ExampleId("r1"),)
+
+
+def test_rows_without_labels_are_grouped_by_what_was_said_of_the_answers() -> None:
+    rude = [failure(n, f"Where is order {n}?", "", "No.", feedback="Polite: it is curt") for n in range(4)]
+    long = [
+        failure(n, f"Where is order {n}?", "", "Well...", feedback="Under 80 words: it has 95") for n in range(4, 8)
+    ]
+    found = clusters([*rude, *long])
+    assert {cluster.signature for cluster in found} <= {"Polite: it is curt", "Under # words: it has #"}
+    assert not any("expected" in cluster.signature for cluster in found)
+
+
+def test_long_answers_are_no_classes() -> None:
+    told = failure(1, "Where?", "Dear customer, your order is on its way to you.", "No.", feedback="Polite: it is curt")
+    assert clusters([told])[0].signature == "Polite: it is curt"

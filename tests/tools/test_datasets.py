@@ -4,6 +4,9 @@ import csv
 import hashlib
 import io
 import json
+import sys
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -16,6 +19,7 @@ from socratune.tools.datasets import LARGEST_FIELD, columns, fingerprint, group_
 ROWS = [{"ticket": "Where is my parcel?", "queue": "shipping"}, {"ticket": "Refund, please", "queue": "billing"}]
 KINDS = {
     "rows.csv": 'ticket,queue\nWhere is my parcel?,shipping\n"Refund, please",billing\n',
+    "rows.tsv": "ticket\tqueue\nWhere is my parcel?\tshipping\nRefund, please\tbilling\n",
     "rows.jsonl": "\n\n".join(map(json.dumps, ROWS)),
     "rows.json": json.dumps(ROWS, indent=2),
     "examples.json": json.dumps({"metadata": {}, "examples": ROWS}),
@@ -110,8 +114,10 @@ def test_well_formed_text_is_kept(text: str) -> None:
         ("rows.json", '[{"ticket": "a", "queue": "b"}, {"ticket": "a"}]', ": row 2: no column 'queue'"),
         ("rows.json", "[" * 100_000, ": nested too deep"),
         ("rows.jsonl", '{"ticket": ' + "[" * 100_000, ": nested too deep"),
-        ("rows.tsv", "ticket\tqueue", ": .tsv files are not supported yet"),
-        ("rows.parquet", b"PAR1", ": .parquet files are not supported yet"),
+        ("rows.tsv", "ticket\tqueue", ": the file has no rows"),
+        ("rows.tsv", 'ticket\tqueue\n"a\nb"\tc\nd, e\n', ":4: 1 cells under a header of 2"),
+        ("rows.tsv", "ticket\tticket\na\tb\n", ":1: the header names 'ticket' twice"),
+        ("rows.parquet", b"PAR1", ": not a parquet file"),
         ("rows.xlsx", b"PK", ": unknown kind of file '.xlsx'"),
     ],
 )
@@ -205,3 +211,61 @@ def test_which_column_holds_a_value_counts_for_the_group() -> None:
 def test_the_fingerprint_is_the_hash_of_the_file(tmp_path: Path) -> None:
     path = written(tmp_path, "rows.csv", KINDS["rows.csv"])
     assert fingerprint(path) == hashlib.sha256(KINDS["rows.csv"].encode()).hexdigest()
+
+
+def test_a_tsv_file_keeps_quotes_that_are_text_and_reads_those_that_close_a_cell(tmp_path: Path) -> None:
+    lines = [
+        "ticket\tqueue",
+        '"Lost" is what it says\tshipping',
+        '5" tube\treturns',
+        '"two\nlines, a\ttab, a ""quote"""\tsales',
+    ]
+    for ending in ("\n", "\r\n"):
+        found = read_rows(written(tmp_path, "rows.tsv", ending.join(lines) + ending))
+        assert [row.values["ticket"] for row in found] == [
+            '"Lost" is what it says',
+            '5" tube',
+            'two\nlines, a\ttab, a "quote"',
+        ]
+        assert [row.values["queue"] for row in found] == ["shipping", "returns", "sales"]
+    assert found[2].place.endswith("rows.tsv:4")
+
+
+def parquet_file(folder: Path, **columns: list[object]) -> Path:
+    pyarrow = pytest.importorskip("pyarrow")
+    path = folder / "rows.parquet"
+    pytest.importorskip("pyarrow.parquet").write_table(pyarrow.table(columns), path)
+    return path
+
+
+def test_the_cells_of_a_parquet_file_become_text_as_those_of_json_do(tmp_path: Path) -> None:
+    path = parquet_file(
+        tmp_path,
+        ticket=["Where is my parcel?", "a\ud7ffé"],
+        n=[3, None],
+        when=[date(2026, 1, 2), date(2026, 1, 3)],
+        price=[Decimal("1.50"), Decimal("2.00")],
+        tags=[["a", "é"], []],
+        queue=["shipping", "billing"],
+        __index_level_0__=[7, 8],
+    )
+    first, second = read_rows(path)
+    assert first.place == f"{path}: row 1"
+    assert tuple(first.values.values()) == ("Where is my parcel?", "3", "2026-01-02", "1.50", '["a","é"]', "shipping")
+    assert second.values["n"] == ""
+    assert [row.expected for row in load(path, inputs=("ticket",), expected="queue", limit=1)] == ["shipping"]
+
+
+def test_a_parquet_cell_without_text_is_named_with_its_row(tmp_path: Path) -> None:
+    said = complaint(parquet_file(tmp_path, ticket=[b"\x00", b"\xff"], queue=["a", "b"]))
+    assert said == ": row 1: column 'ticket' holds bytes; write it as text"
+    assert "row 2: column 'queue' is empty" in complaint(parquet_file(tmp_path, ticket=["a", "b"], queue=["a", None]))
+    assert "out of range" in complaint(parquet_file(tmp_path, ticket=[float("nan")], queue=["a"])).lower()
+
+
+def test_a_parquet_file_without_the_package_names_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = parquet_file(tmp_path, ticket=["a"], queue=["b"])
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    assert complaint(path).startswith(": parquet files need the package pyarrow; pip install 'socratune[parquet]'")

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from socratune.memory.records import Budget, Example, ExampleId, Prompt, Role, Task
 from socratune.tools.allotment import allot
+from socratune.tools.assertions import Assertion, Checks
 from socratune.tools.forecast import MOST_ROUNDS, Forecast, forecast
 from socratune.tools.models import Price
 from socratune.tools.splits import split
@@ -12,22 +13,31 @@ from socratune.tools.splits import split
 PRICES: dict[Role, Price | None] = {"target": Price(input=1, output=2), "optimizer": Price(input=3, output=15)}
 
 
-def outlook(budget: Budget, *, rows: int = 200, prices: dict[Role, Price | None] = PRICES) -> Forecast:
+def outlook(
+    budget: Budget,
+    *,
+    rows: int = 200,
+    prices: dict[Role, Price | None] = PRICES,
+    judged_by: str = "",
+    checks: str = "",
+) -> Forecast:
     examples = [
-        Example(id=ExampleId(f"r{n}"), inputs={"x": f"row {n}"}, expected=str(n % 3), group=str(n)) for n in range(rows)
+        Example(id=ExampleId(f"r{n}"), inputs={"x": f"row {n}"}, expected=str(n % 3), group=str(n), checks=checks)
+        for n in range(rows)
     ]
     task = Task(
         name="t",
         goal="g",
         prompt=Prompt(user="{{x}}"),
         variables=("x",),
-        metric="exact",
+        metric=judged_by or "exact",
         target="a",
         optimizer="b",
+        judge="c" if judged_by else None,
         budget=budget,
     )
     splits = split(examples, salt="s")
-    return forecast(task, splits, allot(budget, splits), prices)
+    return forecast(task, splits, allot(budget, splits, judged=1 if judged_by else 0), prices)
 
 
 caps = st.none() | st.integers(0, 5000)
@@ -81,3 +91,34 @@ def test_unknown_price_is_an_unknown_cost() -> None:
     found = outlook(Budget(), prices={"target": PRICES["target"], "optimizer": None})
     assert found.total.high.usd is None
     assert found.roles["target"].high.usd is not None
+
+
+def test_a_judge_is_counted_and_priced_where_there_is_one() -> None:
+    plain, rubric, pairs = (outlook(Budget(), judged_by=metric) for metric in ("", "rubric", "pairwise"))
+    assert "judge" not in plain.roles
+    assert rubric.roles["judge"].high.calls == rubric.roles["target"].high.calls < pairs.roles["judge"].high.calls
+    assert rubric.total.high.tokens > plain.total.high.tokens
+    assert rubric.total.high.usd is None  # the judge's price is not known
+    priced = outlook(Budget(), judged_by="rubric", prices=PRICES | {"judge": Price(input=3, output=15)}).total.high
+    assert priced.usd is not None
+    assert plain.total.high.usd is not None
+    assert priced.usd > plain.total.high.usd
+
+
+@settings(max_examples=20)
+@given(calls=st.integers(0, 5000))
+def test_judge_calls_are_forecast_within_the_cap_on_calls(calls: int) -> None:
+    found = outlook(Budget(calls=calls), judged_by="pairwise")
+    assert found.total.high.calls <= calls
+    assert found.roles["judge"].high.calls <= calls
+
+
+def test_pairs_prove_gains_of_half_the_size() -> None:
+    assert outlook(Budget(), judged_by="pairwise").provable == outlook(Budget()).provable / 2
+
+
+def test_each_rubric_of_a_row_is_a_judgement() -> None:
+    rubric = Assertion(type="llm-rubric", value="polite")
+    checks = Checks(assertions=(rubric, rubric, Assertion(type="is-json"))).as_text()
+    roles = outlook(Budget(), judged_by="assert", checks=checks).roles
+    assert roles["judge"].high.calls == 2 * roles["target"].high.calls

@@ -6,7 +6,8 @@ import pytest
 
 from socratune.memory.errors import BadInput
 from socratune.memory.records import Prompt
-from socratune.tools.guess import draft
+from socratune.tools.datasets import Row
+from socratune.tools.guess import draft, roles
 from socratune.tools.task_files import load_task
 
 ROWS = "id,ticket,queue\n1,lost parcel,shipping\n2,refund,billing\n"
@@ -98,10 +99,27 @@ def test_a_prompt_file_elsewhere_is_copied_into_the_task_file(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("prompt", "rows", "said"),
     [
-        ("{{ticket}}", "ticket\na\n", "no column is left for the expected answer"),
         (" \n", ROWS, "the prompt is empty"),
     ],
 )
 def test_what_no_task_can_be_made_of_is_refused(prompt: str, rows: str, said: str, tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=said):
         drafted(tmp_path, prompt, rows)
+
+
+def test_a_column_that_nobody_filled_in_holds_no_answers() -> None:
+    rows = [Row(place="", values={"ticket": text, "queue": " "}) for text in ("a", "b")]
+    assert roles(rows, ()) == (("ticket",), None, "rubric")
+
+
+@pytest.mark.parametrize(
+    ("prompt", "rows"),
+    [("Say more: {{ticket}}", "ticket\na\n"), ("Say more.", "id,ticket\n1,a\n"), ("{{ticket}}", "id,ticket\n1,a\n")],
+)
+def test_rows_with_inputs_alone_are_given_a_rubric_to_be_written(prompt: str, rows: str, tmp_path: Path) -> None:
+    text, notes = drafted(tmp_path, prompt, rows)
+    assert "# what a good answer does, a criterion between semicolons" in text
+    assert "a rubric that a judge reads, since no answers are given" in notes
+    (tmp_path / "task.yaml").write_text(text)
+    loaded = load_task(tmp_path / "task.yaml")
+    assert (loaded.task.metric, loaded.task.variables, loaded.examples[0].expected) == ("rubric", ("ticket",), "")

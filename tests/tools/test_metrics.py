@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 
 import pytest
@@ -20,6 +21,7 @@ EXPECTED = {
     "numeric": "#### 1,234.5",
     "json": '{"city": "Bonn", "size": {"km2": 141}, "open": true}',
     "f1": "the cat sat",
+    "rouge": "the cat sat",
 }
 
 
@@ -261,3 +263,29 @@ def test_an_expected_output_the_metric_cannot_use_names_its_row(name: str, expec
 def test_usable_rows_are_accepted() -> None:
     for name, expected in EXPECTED.items():
         check_rows(name, [row(expected)])
+
+
+def test_rouge_counts_words_in_their_order_and_its_variants_words_or_pairs() -> None:
+    # Four words against four, three of them shared; in order "the cat sat" is common; one pair of three is shared.
+    output, expected = "down the cat sat", "the cat ran sat"
+    assert score("rouge", output, expected).reward == pytest.approx(2 * 0.75 * 0.75 / 1.5)
+    assert score("rouge", output, expected, variant="rouge1").reward == pytest.approx(0.75)
+    assert score("rouge", output, expected, variant="rouge2").reward == pytest.approx(1 / 3)
+
+
+def test_rouge_passes_the_expected_text_in_any_script_and_of_any_length() -> None:
+    for text in ("привет мир", "こんにちは", "one"):
+        for variant in ("rougeL", "rouge1", "rouge2"):
+            assert score("rouge", text, text, variant=variant).reward == 1
+    assert score("rouge", "привет", "привет мир").reward == pytest.approx(2 / 3)
+
+
+def test_rouge_has_three_variants() -> None:
+    with pytest.raises(BadInput, match="variant is 'rougeW'; known are rougeL, rouge1, rouge2"):
+        metric_named("rouge", {"variant": "rougeW"})
+
+
+def test_rouge_without_its_package_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "rouge_score", None)
+    with pytest.raises(BadInput, match=r"pip install 'socratune\[rouge\]'"):
+        metric_named("rouge", {})

@@ -35,6 +35,10 @@ GOOD = {
     "question/1": json.dumps({"question": "Where would r1 and r2 go?"}),
     "judgement/1": json.dumps({"accepted": ["A"], "advice": ""}),
     "rewrite/1": REWRITTEN,
+    "grade/1": json.dumps(
+        {"reasoning": "Short.", "criteria": [{"criterion": 1, "quote": "Hi", "reason": "It greets.", "met": True}]}
+    ),
+    "preference/1": json.dumps({"reasoning": "Both are short.", "better": "tie"}),
 }
 every_form = pytest.mark.parametrize("name", list(FORMS))
 JSON_FORMS = [name for name in FORMS if name != "rewrite/1"]

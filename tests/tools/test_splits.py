@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from socratune.memory.errors import BadInput
 from socratune.memory.records import Example, ExampleId
 from socratune.tools import splits
+from socratune.tools.assertions import Assertion, Checks
 from socratune.tools.splits import Splits, data_notes, ordered, split
 
 
@@ -245,3 +247,62 @@ def test_at_most_three_examples_of_a_kind_are_shown() -> None:
 def test_cap_for_some_test_rows_is_the_least_that_gives_them(rows: int) -> None:
     assert splits.test_rows(150, splits.cap_for(rows)) == rows
     assert splits.test_rows(150, splits.cap_for(rows) - 1) < rows
+
+
+def test_rows_that_nobody_has_labelled_have_no_notes_about_labels() -> None:
+    assert data_notes([row(number, "") for number in range(20)]) == ()
+
+
+def test_rows_that_all_ask_for_the_same_rubric_are_not_taken_for_one_class() -> None:
+    checks = Checks(assertions=(Assertion(type="llm-rubric", value="polite"),))
+    rows = [replace(row(number, checks.expected), checks=checks.as_text()) for number in range(20)]
+    assert data_notes(rows) == ()
+
+
+def given_rows(**counts: int) -> list[Example]:
+    return [
+        replace(row(number, group=f"{side}{number}"), id=ExampleId(f"{side}-r{number}"), side=side)
+        for side in ("train", "dev", "test")
+        for number in range(1, counts.get(side, 0) + 1)
+    ]
+
+
+def test_a_split_that_the_user_chose_is_kept() -> None:
+    result = split(given_rows(train=3 + 6, dev=200, test=7), salt="s")
+    assert (sizes(result), result.shared, result.notes) == ((9, 200, 7), False, ())
+    assert [each.id for each in result.test] == [f"test-r{number}" for number in range(1, 8)]
+
+
+def test_without_dev_rows_train_is_divided() -> None:
+    result = split(given_rows(train=100, test=50), salt="s")
+    assert sizes(result) == (40, 60, 50)
+    assert result.notes == ("60 of the train rows score edits, since data names no dev rows.",)
+    few = split(given_rows(train=20, test=50), salt="s")
+    assert (few.train, few.shared) == (few.dev, True)
+
+
+def test_without_test_rows_dev_is_divided_and_rows_seen_in_train_are_never_tested() -> None:
+    rows = given_rows(train=50, dev=80)
+    copies = [replace(each, group=f"train{number}") for number, each in enumerate(rows[50:90], 1)]
+    result = split([*rows[:50], *copies, *rows[90:]], salt="s")
+    assert not {each.group for each in result.test} & {each.group for each in result.train}
+    assert sizes(result) == (50, 40, 40)
+    assert sizes(split(rows, salt="s")) == (50, 30, 50)
+    assert result.notes == ("40 of the dev rows are kept for the test, since data names no test rows.",)
+
+
+def test_no_row_of_a_chosen_split_is_searched_with_once_it_was_tested() -> None:
+    rows = given_rows(train=40, dev=40, test=40)
+    sealed = frozenset({"train1", "dev2", "test3"})
+    result = split(rows, salt="s", sealed=sealed)
+    assert sizes(result) == (39, 39, 40)
+    assert result.notes == ("2 rows to search with were tested by an earlier run and are left aside.",)
+    again = split(given_rows(train=40, dev=40), salt="s", sealed=frozenset({"dev2"}))
+    assert "dev2" in {each.group for each in again.test}
+
+
+def test_a_chosen_side_with_too_few_rows_is_refused_by_name() -> None:
+    with pytest.raises(
+        BadInput, match="data: test: 5 rows with different inputs are too few for test; 6 are the least"
+    ):
+        split(given_rows(train=40, dev=40, test=5), salt="s")

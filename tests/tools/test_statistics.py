@@ -56,6 +56,13 @@ def test_nine_fixed_and_four_broken_of_forty_is_promising() -> None:
     )
 
 
+def test_pairs_are_better_or_worse_and_need_half_as_much_for_a_gain() -> None:
+    verdict = compare([0.5] * 40, [1.0] * 9 + [0.0] * 4 + [0.5] * 27)
+    said = sentence(verdict, run="r-7", pairs=True)
+    assert said.startswith("Promising, not proven: 9 better, 4 worse of 40 (p = .13).")
+    assert "About 50 fresh rows would prove a 10-point gain" in said
+
+
 def test_no_difference_at_all_rules_out_only_what_the_rule_of_three_does() -> None:
     verdict = binary(0, 0, 40)
     assert (verdict.status, verdict.p, verdict.chance) == ("no_improvement", 0.5, 1.0)
@@ -230,3 +237,10 @@ def test_graded_interval_holds_the_truth_nine_times_in_ten(n: int, share: float)
         verdict = compare(baseline.tolist(), (baseline + changed / 2).tolist())
         held += verdict.low <= share / 4 <= verdict.high
     assert held / (PROOF_TRIALS // 4) >= 0.90 - 2 * slack(0.90)
+
+
+def test_beside_a_baseline_of_one_half_a_gain_is_half_as_large() -> None:
+    halves, rewards = [0.5] * 40, [1.0] * 15 + [0.5] * 20 + [0.0] * 5
+    pairs, whole = compare(halves, rewards), compare([0.0] * 40, rewards)
+    assert pairs.detectable == pytest.approx(whole.detectable / 2)
+    assert pairs.difference == pytest.approx(0.125)

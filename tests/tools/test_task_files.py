@@ -187,12 +187,32 @@ def test_a_locked_text_is_in_the_style_of_the_prompt(tmp_path: Path) -> None:
         (PROMPT + REST + "constraints: {locked: [Nope]}\n", ":6: the locked text 'Nope' is not in the prompt"),
         (PROMPT + REST + "demos: [{inputs: {text: a}, output: b}]\n", ":6: a demo has the inputs ['text']; give each"),
         (PROMPT + REST.replace("exact", "exakt"), ":4: unknown metric 'exakt'; did you mean 'exact'?"),
-        (PROMPT + REST.replace("exact", "rubric"), ":4: metric: rubric is not supported yet"),
-        (PROMPT + REST.replace("exact", "{rubric: good}"), ":4: metric: rubric is not supported yet"),
-        (PROMPT + REST.replace("exact", "pairwise"), ":4: metric: pairwise is not supported yet"),
+        (PROMPT + REST.replace("exact", "rubric"), ':4: metric: write {rubric: "Polite; names the order number"}'),
+        (PROMPT + REST.replace("exact", "{name: rubric, rubric: a}"), ":4: metric: write {rubric: "),
+        (PROMPT + REST.replace("exact", "{rubric: ''}"), ":4: the rubric is empty; write what a good answer does"),
+        (PROMPT + REST.replace("exact", "{rubric: a, refrence: 1}"), ":4: metric 'rubric' has no option 'refrence'"),
+        (PROMPT + REST.replace("exact", "{rubric: [a, b]}"), ":4: metric: write {rubric: "),
+        (
+            PROMPT + REST.replace("expected: queue\n", ""),
+            ":1: expected: 'FOLDER/tickets.csv' has no column 'expected'; name the column with the answers, or write "
+            "metric: {rubric: ...}",
+        ),
+        (PROMPT + REST.replace("exact", "{rubric: a, label: x}"), ":4: one of label and output is missing"),
+        (PROMPT + REST.replace("exact", "{rubric: file://../x.md}"), ":4: '../x.md' leads out of the folder"),
+        (PROMPT + REST + "rubric: good\n", ":6: unknown key 'rubric'; under metric: write {rubric: "),
+        (PROMPT + REST.replace("exact", "pairwise"), ":4: metric pairwise judges by the goal, and there is none"),
+        (PROMPT + REST.replace("exact", "{name: pairwise, a: 1}"), ":4: metric 'pairwise' has no option 'a'"),
         (PROMPT + REST.replace("exact", "{name: 'python:a.py:f', k: 1}"), ":4: python:a.py:f has options; a function"),
         (PROMPT + REST.replace("exact", "{tolerance: 1}"), ":4: metric: has no name; write {name: numeric"),
-        (PROMPT + REST.replace("tickets.csv", "{train: a}"), ":2: data: a mapping is not supported yet"),
+        (PROMPT + REST.replace("tickets.csv", "{dev: a}"), ":2: data.train: Field required"),
+        (
+            PROMPT + REST.replace("tickets.csv", "{train: a, tests: b}"),
+            ":2: unknown key 'data.tests'; did you mean 'test'",
+        ),
+        (
+            PROMPT + REST.replace("tickets.csv", "{train: tickets.csv, test: ../x.csv}"),
+            ":2: 'FOLDER/../x.csv' lies out",
+        ),
         (PROMPT + REST.replace("sim:tickets", "python:a.py:f"), ":5: names no optimizer, and an application cannot"),
         (PROMPT + REST + "optimizer: python:a.py:f\n", ":6: optimizer: python: names your application or your metric"),
         (
@@ -267,3 +287,99 @@ def test_a_budget_flag_that_cannot_be_read_is_named(text: str, said: str) -> Non
     with pytest.raises(BadInput) as caught:
         parse_budget(text)
     assert str(caught.value).startswith(said)
+
+
+RUBRIC = PROMPT + "data: tickets.csv\nmetric: {rubric: 'Polite; names the order'}\ntarget: sim:tickets\n"
+
+
+def test_a_judged_task_needs_no_labels_and_its_judge_is_the_optimizer(tmp_path: Path) -> None:
+    loaded = load_task(task_file(tmp_path, RUBRIC, rows="ticket\nWhere?\n"))
+    assert [row.expected for row in loaded.examples] == [""]
+    assert (loaded.task.judge, loaded.task.metric_options) == (
+        "sim:tickets:strong",
+        {"rubric": "Polite; names the order"},
+    )
+    named = load_task(task_file(tmp_path, RUBRIC + "judge: openai:a\n"), overrides=Overrides(judge="openai:b"))
+    assert named.task.models == {"target": "sim:tickets", "optimizer": "sim:tickets:strong", "judge": "openai:b"}
+
+
+def test_a_label_is_shown_to_the_judge_only_when_its_column_is_named(tmp_path: Path) -> None:
+    rows = "ticket,expected\nWhere?,At the door.\n"
+    silent = load_task(task_file(tmp_path, RUBRIC, rows=rows))
+    assert ([row.expected for row in silent.examples], silent.task.variables) == ([""], ("ticket",))
+    assert silent.notes == (
+        "the column 'expected' is not used; `expected: expected` would show it to the judge as a reference",
+    )
+    named = load_task(task_file(tmp_path, RUBRIC + "expected: expected\n", rows=rows))
+    assert ([row.expected for row in named.examples], named.notes) == (["At the door."], ())
+
+
+def test_a_rubric_may_stand_in_a_file_and_says_when_it_is_one_criterion(tmp_path: Path) -> None:
+    (tmp_path / "rubric.md").write_text("Be kind, be short.\n")
+    loaded = load_task(task_file(tmp_path, RUBRIC.replace("Polite; names the order", "file://rubric.md")))
+    assert loaded.task.metric_options["rubric"] == "Be kind, be short.\n"
+    assert "the rubric is one criterion, met or not; a list, or semicolons, would tell more of each answer" in (
+        loaded.notes
+    )
+
+
+def test_columns_of_people_are_no_inputs_of_the_prompt(tmp_path: Path) -> None:
+    text = RUBRIC.replace("order'}", "order', label: grade, output: reply}").replace(PROMPT, "system: Go.\n")
+    rows = "ticket,reply,grade\nWhere?,There.,1\n"
+    assert load_task(task_file(tmp_path, text, rows=rows)).task.variables == ("ticket",)
+
+
+def test_a_judge_that_nobody_asks_is_named(tmp_path: Path) -> None:
+    loaded = load_task(task_file(tmp_path, PROMPT + REST + "judge: openai:a\n"))
+    assert loaded.task.judge is None
+    assert loaded.notes == ("the metric exact asks nobody, so `judge:` is not used",)
+
+
+def divided(folder: Path, files: dict[str, str]) -> Path:
+    for name, tickets in files.items():
+        rows = "".join(f"{ticket},,shipping\n" for ticket in tickets.split())
+        (folder / f"{name}.csv").write_text("ticket,notes,queue\n" + rows)
+    named = ", ".join(f"{name}: {name}.csv" for name in files)
+    return task_file(folder, PROMPT + REST.replace("tickets.csv", f"{{{named}}}"))
+
+
+def test_rows_keep_the_split_that_their_user_chose(tmp_path: Path) -> None:
+    loaded = load_task(divided(tmp_path, {"train": "a b", "dev": "c", "test": "d e"}))
+    assert [(row.id, row.side, row.inputs["ticket"]) for row in loaded.examples] == [
+        ("train-r1", "train", "a"),
+        ("train-r2", "train", "b"),
+        ("dev-r1", "dev", "c"),
+        ("test-r1", "test", "d"),
+        ("test-r2", "test", "e"),
+    ]
+    assert loaded.notes == ()
+
+
+def test_one_file_on_the_command_line_stands_in_for_a_split(tmp_path: Path) -> None:
+    path = divided(tmp_path, {"train": "a", "dev": "b", "test": "c"})
+    found = load_task(path, overrides=Overrides(data=tmp_path / "test.csv")).examples
+    assert [(row.id, row.side) for row in found] == [("r1", None)]
+
+
+def test_train_alone_is_divided_like_any_file(tmp_path: Path) -> None:
+    assert [row.side for row in load_task(divided(tmp_path, {"train": "a b"})).examples] == [None, None]
+
+
+def test_a_test_row_that_the_search_would_see_is_refused_with_both_places(tmp_path: Path) -> None:
+    path = divided(tmp_path, {"train": "a b", "dev": "c", "test": "d B"})
+    with pytest.raises(BadInput) as caught:
+        load_task(path)
+    said = str(caught.value).replace(str(tmp_path), "FOLDER")
+    assert said == (
+        "FOLDER/test.csv:3: this test row has the same inputs as FOLDER/train.csv:3, which the search reads or scores; "
+        "remove one of them"
+    )
+
+
+def test_a_dev_row_that_is_also_a_train_row_is_told(tmp_path: Path) -> None:
+    loaded = load_task(divided(tmp_path, {"train": "a b", "dev": "b", "test": "c"}))
+    (note,) = loaded.notes
+    assert note.replace(str(tmp_path), "FOLDER") == (
+        "a dev row has the same inputs as train rows (FOLDER/dev.csv:2 and FOLDER/train.csv:3), "
+        "so dev scores flatter edits"
+    )

@@ -227,3 +227,14 @@ def test_locked_texts_follow_the_style_of_the_prompt(tmp_path: Path) -> None:
     loaded = load_task(path)
     write_task(tmp_path / "best.yaml", Prompt(user="Write {ticket}: {{ticket}}"), loaded)
     assert load_task(tmp_path / "best.yaml").task.constraints == loaded.task.constraints
+
+
+def test_a_rubric_of_its_own_file_goes_along_with_the_result(tmp_path: Path) -> None:
+    file = task_file(tmp_path, "block")
+    file.write_text(file.read_text().replace("metric: exact", "metric: {rubric: file://rubric.md}\njudge: sim:tickets"))
+    (tmp_path / "rubric.md").write_text("- Be kind: always\n- Be {brief}\n")
+    loaded = load_task(file)
+    run = tmp_path / ".socratune" / "runs" / "r1"
+    run.mkdir(parents=True)
+    write_task(run / "best.yaml", loaded.task.prompt, loaded)
+    assert without_prompt(load_task(run / "best.yaml")) == without_prompt(loaded)

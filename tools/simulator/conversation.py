@@ -17,8 +17,9 @@ from socratune.tools.simulator.editing import inserted
 
 Json = Mapping[str, object]
 
-_SHOWN_BY_ROWS = ("inputs", "answer")
-"""Topics that labelled rows settle."""
+_SHOWN_BY_ROWS = ("inputs",)
+_SHOWN_BY_LABELS = ("inputs", "answer")
+"""Topics that rows settle, and labelled ones."""
 _RULE = re.compile(r"\b(never|always|must|only|do not|don't|keep|no longer|shorter|at most)\b", re.IGNORECASE)
 _THANKS = re.compile(r"\W*(thanks?|thank you|hello|hi|ok(ay)?|great)\b", re.IGNORECASE)
 _NAME = re.compile(r"\{\{([^{}]+)\}\}")
@@ -28,7 +29,8 @@ _SKIPPED = re.compile(r"\W*skip", re.IGNORECASE)
 def _interview(asked: Asked) -> str:
     """Ask about the first topic that nobody has asked about yet."""
     done = {str(turn.get("topic", "")) for turn in asked.rows("said")}
-    settled = _SHOWN_BY_ROWS if asked.text("rows") else ()
+    rows = _rows_told(asked)
+    settled = () if not rows else _SHOWN_BY_LABELS if rows.get("expected") else _SHOWN_BY_ROWS
     topic = next((name for name in TOPICS if name not in done and name not in settled), "")
     if not topic:
         return json.dumps({"topic": "", "question": "", "reason": ""})

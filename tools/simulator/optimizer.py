@@ -1,4 +1,4 @@
-"""A simulated optimizer: plays every agent, and knows only what stands in the request.
+"""A simulated optimizer: plays every agent, the judge too, and knows only what stands in the request.
 
 It reads the reply form and the sections, never the agents' wording and never a row that it is not shown. Shown a true
 failure it may name the rule behind it; it may also be wrong.
@@ -15,12 +15,13 @@ from dataclasses import dataclass
 from functools import partial
 
 from socratune.tools.models import ANSWER, Price, Reply, Request
-from socratune.tools.replies import CRITIQUE, JUDGEMENT, PLAN, QUESTION, REWRITE
+from socratune.tools.replies import CRITIQUE, GRADE, JUDGEMENT, PLAN, PREFERENCE, QUESTION, REWRITE
 from socratune.tools.simulator.asked import Asked, Failure, Finding
 from socratune.tools.simulator.call_log import CallLog
 from socratune.tools.simulator.chance import chance, pick
 from socratune.tools.simulator.conversation import CONVERSATION
 from socratune.tools.simulator.editing import LEAVE_OUT, rewritten, with_rules
+from socratune.tools.simulator.judge import SimulatedJudge
 from socratune.tools.simulator.world import World
 from socratune.tools.simulator.world_file import Distractor, Rule, Wording
 from socratune.tools.tokens import estimate
@@ -94,7 +95,14 @@ class Agent:
             JUDGEMENT.name: self._judgement,
             REWRITE.name: self._rewrite,
             **{name: partial(answer, self.asked) for name, answer in CONVERSATION.items()},
+            GRADE.name: self._judge.grade,
+            PREFERENCE.name: self._judge.preference,
         }
+
+    @property
+    def _judge(self) -> SimulatedJudge:
+        accuracy = self.world.file.grading.of(self.strength)
+        return SimulatedJudge(world=self.world, asked=self.asked, accuracy=accuracy, key=self.key)
 
     def _chance(self, *item: object) -> float:
         return chance(self.key, *item)

@@ -11,6 +11,7 @@ from socratune.tools.models import ANSWER, Price, Reply, Request
 from socratune.tools.simulator.answers import wrong_answer
 from socratune.tools.simulator.call_log import CallLog
 from socratune.tools.simulator.chance import pick
+from socratune.tools.simulator.own_rows import labelled
 from socratune.tools.simulator.rows import RowIndex, without
 from socratune.tools.simulator.world import World, canonical, inputs_text
 from socratune.tools.tokens import estimate
@@ -21,7 +22,10 @@ LONG = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SimulatedTarget:
-    """A `LanguageModel` in a world laid over `examples`; the same request always gets the same reply."""
+    """A `LanguageModel` in a world laid over `examples`; the same request always gets the same reply.
+
+    What is right for a row without a label the world's own rows tell.
+    """
 
     world: World
     examples: Sequence[Example]
@@ -32,8 +36,9 @@ class SimulatedTarget:
     _labels: tuple[str, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_rows", RowIndex.of(self.examples))
-        object.__setattr__(self, "_labels", tuple(sorted({example.expected for example in self.examples})))
+        examples = labelled(self.examples, self.world)
+        object.__setattr__(self, "_rows", RowIndex.of(examples))
+        object.__setattr__(self, "_labels", tuple(sorted({example.expected for example in examples})))
 
     @property
     def name(self) -> str:

@@ -171,6 +171,8 @@ class WorldFile(_Strict):
     prices: Prices = Prices()
     judge: Strengths = Strengths(strong=0.95, weak=0.75)
     """Chance that a hypothesis is judged rightly."""
+    grading: Strengths = Strengths(strong=0.9, weak=0.75)
+    """Chance that an answer is judged rightly: by one criterion, or beside another in one order."""
     naming: Strengths = Strengths(strong=0.95, weak=0.6)
     """Chance that a failure is traced to a rule behind it."""
     churn: Churn | None = None

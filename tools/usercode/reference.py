@@ -12,8 +12,8 @@ from pathlib import Path
 from socratune.memory.errors import BadInput
 from socratune.memory.usercode import UserCode
 from socratune.tools.datasets import fingerprint
+from socratune.tools.folders import within
 from socratune.tools.model_spec import CODE
-from socratune.tools.task_files import beside
 from socratune.tools.task_form import suggestion
 
 FORM = "write python:FILE.py:FUNCTION"
@@ -24,7 +24,7 @@ def find_code(spec: str, root: Path, *, place: str) -> UserCode:
     path, _, function = spec.removeprefix(CODE).rpartition(":")
     if "://" in path or not path.endswith(".py") or not function.isidentifier():
         raise BadInput(f"{spec!r} names no function in a file", place=place, cure=FORM)
-    file = beside(root, path, place=place)
+    file = within(root, path, place=place)
     if not file.is_file():
         raise BadInput(f"there is no file {path!r}", place=place, cure="put it beside the task file")
     known = _names(file)

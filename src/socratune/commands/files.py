@@ -1,13 +1,14 @@
-"""`init` and `apply`: the user's own files, at the beginning and at the end."""
+"""`init`, `apply` and `export`: the user's own files, at the beginning and at the end."""
 
 # ruff: noqa: PLC0415  # what is heavy is imported by the command that needs it, so that --help answers at once
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -19,12 +20,14 @@ if TYPE_CHECKING:
     from socratune.tools.task_files import LoadedTask
 
 PromptFile = Annotated[Path, typer.Argument(metavar="PROMPT", help="A text file with the prompt.")]
-RowsFile = Annotated[Path, typer.Argument(metavar="ROWS", help="Labelled rows: csv, jsonl or json.")]
+RowsFile = Annotated[Path, typer.Argument(metavar="ROWS", help="Labelled rows: csv, tsv, jsonl, json or parquet.")]
 OTHER_TARGET = "anthropic:claude-haiku-4-5"
 KEYLESS = (
     "A server of your own needs none, `openai:NAME@http://127.0.0.1:11434/v1` for one; "
     "`socratune demo` shows a run without any model."
 )
+Form = Annotated[Literal["text", "promptfoo", "langchain", "json"], typer.Option("--to", help="The form to write.")]
+ExportFile = Annotated[Path | None, typer.Option("--out", metavar="FILE", help="A new file; stdout without it.")]
 Out = Annotated[Path, typer.Option(help="The task file to write.")]
 
 
@@ -33,10 +36,7 @@ def init(prompt: PromptFile, rows: RowsFile, out: Out = Path("task.yaml")) -> No
     from socratune.text import plain
     from socratune.tools.guess import TARGET, draft
 
-    if out.exists():
-        raise BadInput("exists already", place=str(out), cure="pass --out with another name")
-    if not out.parent.is_dir():
-        raise BadInput("there is no such folder", place=str(out.parent), cure="make it first")
+    _check_new(out)
     target = _usable_target()
     text, notes = draft(prompt, rows, folder=out.parent, target=target or TARGET)
     out.write_text(text, encoding="utf-8")
@@ -47,6 +47,13 @@ def init(prompt: PromptFile, rows: RowsFile, out: Out = Path("task.yaml")) -> No
         typer.echo(f"Edit `target:` first, for here is no key for {TARGET}. {KEYLESS}")
     typer.echo("Say in `goal:` what a good answer is and in `target:` which model runs the prompt. Then:")
     typer.echo(f"\n  socratune optimize {out}")
+
+
+def _check_new(out: Path) -> None:
+    if out.exists():
+        raise BadInput("exists already", place=str(out), cure="pass --out with another name")
+    if not out.parent.is_dir():
+        raise BadInput("there is no such folder", place=str(out.parent), cure="make it first")
 
 
 def _usable_target() -> str | None:
@@ -93,6 +100,31 @@ def apply(run: RunName, manner: Manner) -> None:
         question = "Write this into the file that your prompt came from?"
         confirm(question, cure="pass --yes to write without being asked")
     typer.echo(f"Wrote {write_back(loaded, result.best.prompt)}")
+
+
+def export(run: RunName, to: Form, manner: Manner, out: ExportFile = None) -> None:
+    """Write the prompt that a run stands for in the form of another tool."""
+    from socratune.outcome import read_result
+    from socratune.text import plain
+    from socratune.tools.export import FORMS
+    from socratune.tools.task_files import load_task
+
+    if out is not None:
+        _check_new(out)
+    folder = manner.place.run(run)
+    read_result(folder)
+    loaded = load_task(folder.best)
+    exported = FORMS[to](loaded.task, loaded.task.prompt, loaded.examples)
+    if out is not None:
+        out.write_text(exported.text, encoding="utf-8")
+        typer.echo(f"Wrote {out}", err=True)
+    if manner.json:
+        record = {"schema_version": 1, "run": folder.id, "to": to, "text": exported.text, "not_kept": exported.lost}
+        typer.echo(json.dumps(record))
+    elif out is None:
+        typer.echo(exported.text, nl=False)
+    for line in exported.lost:
+        typer.echo(f"not kept: {plain(line)}", err=True)
 
 
 def _check_untouched(loaded: LoadedTask, result: Result) -> None:

@@ -61,6 +61,7 @@ def estimate(file: TaskFile, choices: Choices, pace: Pace, manner: Trusting) -> 
 def resume(run: RunName, manner: Trusting, accept: Accept = "improved") -> None:
     """Go on with a run that was interrupted; what was paid for is not paid again."""
     from socratune import batching
+    from socratune.calibration import go_on_calibrating
     from socratune.evaluation import go_on_evaluating
     from socratune.orders import SavedOrder
     from socratune.outcome import read_result
@@ -72,6 +73,8 @@ def resume(run: RunName, manner: Trusting, accept: Accept = "improved") -> None:
     saved = SavedOrder.read(folder)
     if saved.kind == "eval":
         go_on_evaluating(saved, folder, manner)
+    elif saved.kind == "calibrate":
+        go_on_calibrating(saved, folder, manner)
     elif folder.result.exists():
         result = read_result(folder)
         show(result, folder, manner)

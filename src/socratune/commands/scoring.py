@@ -1,16 +1,18 @@
-"""`eval` and `test`: prompts scored on given rows, without a search."""
+"""`eval`, `test` and `calibrate`: prompts, and judges, measured on given rows without a search."""
 
 # ruff: noqa: PLC0415  # what is heavy is imported by the command that needs it, so that --help answers at once
 
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from socratune.options import Choices, Pace, RunName, TaskFile, Trusting
+from socratune.commands.optimize import ordered
+from socratune.options import Choices, Manner, Pace, RunName, TaskFile, Trusting
 
 Against = Annotated[Path | None, typer.Option(metavar="OTHER", help="Task file whose prompt is the baseline.")]
 NewRows = Annotated[Path, typer.Option("--data", metavar="ROWS", help="Labelled rows that the run has not seen.")]
@@ -20,19 +22,17 @@ Caps = Annotated[str | None, typer.Option("--budget", metavar="CAPS", help="roll
 def score(file: TaskFile, choices: Choices, pace: Pace, manner: Trusting, against: Against = None) -> None:
     """Score a prompt on all labelled rows, without a search; with --against, compare it with another."""
     from socratune.evaluation import start_evaluation
-    from socratune.orders import SavedOrder
 
     other = Path(os.path.abspath(against)) if against is not None else None
-    configuration = manner.configuration
-    saved = SavedOrder(
-        kind="eval",
-        file=Path(os.path.abspath(file)),
-        overrides=choices.overrides,
-        defaults=configuration.defaults,
-        settings=pace.under(configuration),
-        against=other,
-    )
+    saved = replace(ordered(file, choices, pace, manner), kind="eval", against=other)
     start_evaluation(saved, manner)
+
+
+def calibrate(file: TaskFile, choices: Choices, pace: Pace, manner: Manner) -> None:
+    """Hold a rubric's judge against people's own grades: can it be trusted, and which way does it lean."""
+    from socratune.calibration import start_calibration
+
+    start_calibration(replace(ordered(file, choices, pace, manner), kind="calibrate"), manner)
 
 
 def prove(run: RunName, data: NewRows, manner: Trusting, budget: Caps = None) -> None:

@@ -68,13 +68,6 @@ app.command("serve")(spread(serve))
 
 
 def _examples(world: World, data: Path | None) -> tuple[Example, ...]:
-    from socratune.memory.errors import BadInput
-    from socratune.tools.datasets import columns, load
-    from socratune.tools.simulator.world import BUILTIN
+    from socratune.tools.simulator.own_rows import own_rows, rows_at
 
-    if data is None and world.task.data is None:
-        raise BadInput("the world brings no rows", place=world.name, cure="give them with --data")
-    path = data or BUILTIN / str(world.task.data)
-    expected = world.task.expected
-    inputs = world.task.inputs or tuple(name for name in columns(path) if name != expected)
-    return load(path, inputs=inputs, expected=expected)
+    return own_rows(world) if data is None else rows_at(data, world)

@@ -34,6 +34,12 @@ async def test_it_asks_about_each_open_topic_once_and_then_no_more() -> None:
     assert asked == [topic for topic in TOPICS if topic not in ("inputs", "answer")]
 
 
+async def test_rows_without_answers_leave_open_what_a_good_answer_is() -> None:
+    bare = lines([{"columns": ["ticket"], "count": 40, "metric": "rubric"}])
+    reply = INTERVIEW.parse(await answer("interview/1", said=lines([WISH]), rows=bare))
+    assert reply.topic == "answer"
+
+
 async def test_its_card_holds_the_words_of_the_person_and_no_others() -> None:
     said = lines([WISH, {"topic": "hard", "question": "?", "answer": "Refunds go to billing."}, skipped()])
     card = CARD.parse(await answer("card/1", said=said, rows=ROWS))
