@@ -10,7 +10,7 @@ from typing import Any
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from langgraph.graph.state import CompiledStateGraph
-from langgraph.types import Durability
+from langgraph.types import Command, Durability
 from langsmith import tracing_context
 
 STEPS = 2_000
@@ -34,6 +34,7 @@ async def continue_graph(
 ) -> dict[str, Any]:
     """Run a graph to its end, from where its thread stands or from `start`, and return the last state.
 
+    A `Command` as `start` answers what the graph waits for.
     Checkpoints before the newest are deleted as it goes: only the newest is ever read.
     """
     config: Any = {"configurable": {"thread_id": thread}, "recursion_limit": STEPS}
@@ -43,7 +44,7 @@ async def continue_graph(
     state: dict[str, Any] | None = None
     # A host's tracing setting must not post the user's rows.
     with tracing_context(enabled=False):
-        given = None if begun else start
+        given = None if begun and not isinstance(start, Command) else start
         async for values in graph.astream(given, config, context=context, stream_mode="values", durability=durability):
             state = values
             if saver is not None:

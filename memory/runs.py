@@ -109,7 +109,7 @@ class RunFolder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Home:
-    """The folder `.socratune`: runs, memory and the project's salt."""
+    """The folder `.socratune`: runs, chats, memory and the project's salt."""
 
     path: Path
 
@@ -165,6 +165,23 @@ class Home:
             problem = f"{len(found)} runs begin with {run_id!r}" if found else f"no run {run_id!r} in {self.path}"
             raise BadInput(problem, cure="`socratune runs` lists them")
         return (exact or found)[0]
+
+    def new_chat(self) -> RunFolder:
+        """Make the folder of a new chat, named after the time."""
+        self.prepare()
+        chat = RunFolder(path=self.path / "chats" / f"{time.strftime('%m%d-%H%M%S')}-{secrets.token_hex(2)}")
+        chat.path.parent.mkdir(exist_ok=True, mode=0o700)
+        chat.path.mkdir(mode=0o700)
+        return chat
+
+    def chat(self, chat_id: str) -> RunFolder:
+        """Return a chat by its id, or the newest for `last`. Raises `BadInput` otherwise."""
+        known = sorted(path.name for path in (self.path / "chats").glob("*") if path.is_dir())
+        name = known[-1] if chat_id == "last" and known else chat_id
+        if name not in known:
+            cure = f"there are {', '.join(known[-5:])}" if known else "begin one with `socratune chat`"
+            raise BadInput(f"no chat {chat_id!r} in {self.path}", place="--thread", cure=cure)
+        return RunFolder(path=self.path / "chats" / name)
 
     def new_batch(self) -> RunFolder:
         """Make the folder of a new batch, which holds what it consists of and none of its runs."""

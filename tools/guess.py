@@ -13,7 +13,7 @@ from pathlib import Path
 
 from socratune.memory.errors import BadInput
 from socratune.tools import template
-from socratune.tools.datasets import columns_of, read_rows
+from socratune.tools.datasets import Row, columns_of, read_rows
 from socratune.tools.task_form import read_text
 from socratune.tools.yaml_edits import dump
 
@@ -59,6 +59,21 @@ def draft(
     }
     notes = (*_about_prompt(used, style), why_expected, why_inputs, why_metric, *_about_data(rows_path, folder))
     return "".join(_line(key, value) for key, value in content.items()), notes
+
+
+def roles(rows: Sequence[Row], used: Sequence[str]) -> tuple[tuple[str, ...], str | None, str]:
+    """Return the inputs, the expected column and the metric that fit some rows; `used` are columns the prompt names.
+
+    The expected column is None, and the metric a rubric, when nobody has written an answer.
+    """
+    names = columns_of(rows)
+    expected, _ = _expected(names, used)
+    inputs, _ = _inputs(names, used, expected)
+    labels = [row.values.get(expected, "") for row in rows] if expected else []
+    if not any(label.strip() for label in labels):
+        return inputs, None, "rubric"
+    metric, _ = _metric(labels)
+    return inputs, expected, metric
 
 
 def _line(key: str, value: object) -> str:

@@ -185,6 +185,11 @@ def _shape(schema: Mapping[str, Any]) -> dict[str, Any]:
     return kept
 
 
+def json_form(name: str, text: str, model: type[M]) -> Form[M]:
+    """Return a form that asks for one JSON object, described by `text`."""
+    return Form(name=name, text=f"Answer with one JSON object and nothing else:\n{text}", read=_json(model))
+
+
 def _tagged(reply: str, tag: str) -> str | None:
     """Return what stands between `<tag>` and `</tag>`; None when neither is there."""
     opening, closing = f"<{tag}>", f"</{tag}>"

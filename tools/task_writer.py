@@ -38,7 +38,7 @@ PROMPT_KEYS = ("prompt", "system", "user", "messages", "demos")
 def write_task(path: Path, prompt: Prompt, original: LoadedTask) -> None:
     """Write a task file like the original with another prompt, in the same placeholder style."""
     style, texts = _in_style(prompt, original)
-    keys = _keys(path, original) | _locked(original, style)
+    keys = keys_at(path, original) | _locked(original, style)
     content: dict[str, object] = {}
     for key, value in keys.items():
         if key not in PROMPT_KEYS:
@@ -134,7 +134,7 @@ def _holds(
     return assemble(texts, demos_of(document), original.source.names)[0] == prompt
 
 
-def _keys(path: Path, original: LoadedTask) -> dict[str, object]:
+def keys_at(path: Path, original: LoadedTask) -> dict[str, object]:
     """Return the keys of a task file at `path`, the user's overrides among them."""
     task, written = original.task, original.source.document.written
     keys: dict[str, object] = {"name": task.name, **written, "data": _data_from(path, original.source.files)}

@@ -35,7 +35,6 @@ NOT_OURS = Price(input=0.0, output=0.0)
 UNITS = {"usd": "USD", "rollouts": "target calls", "calls": "calls", "tokens": "tokens", "minutes": "minutes"}
 MOST_TEST_ROWS = 150
 """A side; no budget buys more."""
-JUDGED_TEXTS = "the rows and the answers to them"
 WANTED = 0.10
 """A gain that people hope to see proven."""
 
@@ -77,8 +76,13 @@ def sendings_of(loaded: LoadedTask) -> tuple[Sending, ...]:
 
 def scoring_sendings(task: Task, *, role: str, texts: str) -> tuple[Sending, ...]:
     """Return what the models are sent that run and grade prompts; `role` and `texts` are the target's."""
-    judging = [] if task.judge is None else [Sending(model=task.judge, role="grades the answers", texts=JUDGED_TEXTS)]
+    judging = [] if task.judge is None else [judge_sending(task.judge)]
     return (Sending(model=task.target, role=role, texts=texts), *judging)
+
+
+def judge_sending(judge: str) -> Sending:
+    """Return what a judge is sent."""
+    return Sending(model=judge, role="grades the answers", texts="the rows and the answers to them")
 
 
 def outlook_of(
@@ -89,7 +93,7 @@ def outlook_of(
     `models` stand in for those that the task names.
     """
     task, own = loaded.task, own_models(loaded.task, models or {})
-    splits = split(loaded.examples, salt=home.salt(), sealed=_sealed(home))
+    splits = split(loaded.examples, salt=home.salt(), sealed=sealed_groups(home))
     prices = {role: _own_price(own[role]) if role in own else _price(task, role, hosts) for role in task.models}
     allotment = allot(task.budget, splits, judged=judgements_each(task.metric, loaded.examples))
     return Outlook(
@@ -124,7 +128,8 @@ def _unpriced(task: Task, prices: Mapping[Role, Price | None]) -> Iterator[str]:
             return
 
 
-def _sealed(home: Home) -> frozenset[str]:
+def sealed_groups(home: Home) -> frozenset[str]:
+    """Return the fingerprints of all rows that a run tested on."""
     if not home.memory.exists():
         return frozenset()
     lessons = Lessons.open(home.memory)

@@ -14,7 +14,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from socratune.commands import batch, files, optimize, runs, scoring, serving, simulate, trying
+from socratune.commands import batch, chat, files, optimize, runs, scoring, serving, simulate, trying
 from socratune.memory.errors import BadInput, Interrupted, Paused, RunOwned
 from socratune.options import spread
 from socratune.text import plain
@@ -52,6 +52,7 @@ for name, command, panel in (
     ("demo", trying.demo, START),
     ("init", files.init, START),
     ("doctor", trying.doctor, START),
+    ("chat", chat.chat, START),
     ("estimate", optimize.estimate, RUN),
     ("optimize", optimize.optimize, RUN),
     ("batch", batch.batch, RUN),

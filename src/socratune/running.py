@@ -51,7 +51,7 @@ def start(saved: SavedOrder, manner: Manner, *, accept: bool = False) -> None:
 def go_on(saved: SavedOrder, folder: RunFolder, manner: Manner, *, loaded: LoadedTask, accept: bool = False) -> None:
     """See a run through from where it stands. Ends the command by raising `typer.Exit`."""
     order = Order(task=loaded.task, examples=loaded.examples, settings=saved.settings)
-    result = _seen_through(order, folder, manner, loaded)
+    result = seen_through(order, folder, manner, loaded)
     trouble = write_outcome(folder, result, loaded, accept=accept)
     show(result, folder, manner)
     for line in trouble:
@@ -82,7 +82,8 @@ def agree_again(loaded: LoadedTask, folder: RunFolder, manner: Manner) -> None:
     agree(sendings, manner, told=[*map(str, sendings), f"{spent}; {caps_of(loaded.task.budget)}"])
 
 
-def _seen_through(order: Order, folder: RunFolder, manner: Manner, loaded: LoadedTask) -> Result:
+def seen_through(order: Order, folder: RunFolder, manner: Manner, loaded: LoadedTask) -> Result:
+    """Carry out a run with Ctrl-C in hand and its progress on stderr; what ends it early says how to go on."""
     quiet = manner.quiet
     with (
         Screen(Console(stderr=True, highlight=False), folder, quiet=quiet) as screen,

@@ -40,7 +40,7 @@ class Screen:
         self._purse: Purse | None = None
         self._console, self._quiet = console, quiet
         self._folder = folder
-        live = console.is_terminal and not quiet
+        live = console.is_terminal and not console.is_dumb_terminal and not quiet
         self._live = (
             Live(console=console, get_renderable=self._view, refresh_per_second=REFRESHED, transient=True)
             if live

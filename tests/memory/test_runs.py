@@ -181,3 +181,15 @@ def test_all_files_of_a_run_stand_in_its_folder(home: Home) -> None:
     assert len(set(files)) == 8
     assert {file.parent for file in files} == {run.path}
     assert home.memory == home.path / "memory.db"
+
+
+def test_a_chat_is_found_by_its_id_and_the_newest_as_last(tmp_path: Path) -> None:
+    home = Home(path=tmp_path / ".socratune")
+    with pytest.raises(BadInput, match="no chat 'last'"):
+        home.chat("last")
+    chat = home.new_chat()
+    assert chat.path.stat().st_mode & 0o777 == 0o700
+    assert home.chat(chat.id) == home.chat("last") == chat
+    for name in ("", "..", "../runs", chat.id[:4]):
+        with pytest.raises(BadInput, match="no chat"):
+            home.chat(name)

@@ -25,7 +25,8 @@ from socratune import (
 )
 from socratune.given_orders import Models
 from socratune.orders import order_of
-from socratune.tools.models import LanguageModel, Price, Reply, Request, connect
+from socratune.tools.models import LanguageModel, Reply, Request, connect
+from socratune.tools.price import Price
 
 from .conftest import Command, lay_out
 from .test_api import TASK, rows

@@ -6,7 +6,8 @@ import pytest
 
 from socratune.memory.errors import BadInput
 from socratune.memory.records import Prompt
-from socratune.tools.guess import draft
+from socratune.tools.datasets import Row
+from socratune.tools.guess import draft, roles
 from socratune.tools.task_files import load_task
 
 ROWS = "id,ticket,queue\n1,lost parcel,shipping\n2,refund,billing\n"
@@ -104,6 +105,11 @@ def test_a_prompt_file_elsewhere_is_copied_into_the_task_file(tmp_path: Path) ->
 def test_what_no_task_can_be_made_of_is_refused(prompt: str, rows: str, said: str, tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=said):
         drafted(tmp_path, prompt, rows)
+
+
+def test_a_column_that_nobody_filled_in_holds_no_answers() -> None:
+    rows = [Row(place="", values={"ticket": text, "queue": " "}) for text in ("a", "b")]
+    assert roles(rows, ()) == (("ticket",), None, "rubric")
 
 
 @pytest.mark.parametrize(

@@ -74,11 +74,11 @@ def rewritten(prompt: Prompt, added: Sequence[str]) -> str:
 
 def _with_line(prompt: Prompt, line: str) -> Prompt:
     if prompt.system is not None:
-        return replace(prompt, system=_inserted(prompt.system, line))
-    return replace(prompt, user=_inserted(prompt.user or "", line))
+        return replace(prompt, system=inserted(prompt.system, line))
+    return replace(prompt, user=inserted(prompt.user or "", line))
 
 
-def _inserted(text: str, line: str) -> str:
+def inserted(text: str, line: str) -> str:
     """Put `line` before the last paragraph that holds a placeholder; without one, at the end."""
     at = _start_of_paragraph(text, text.rfind("{{")) if "{{" in text else len(text)
     before, after = text[:at].rstrip("\n"), text[at:]

@@ -12,6 +12,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from socratune.tools.models import ANSWER, Reply, Request
 from socratune.tools.price import Price
@@ -19,6 +20,7 @@ from socratune.tools.replies import CRITIQUE, GRADE, JUDGEMENT, PLAN, PREFERENCE
 from socratune.tools.simulator.asked import Asked, Failure, Finding
 from socratune.tools.simulator.call_log import CallLog
 from socratune.tools.simulator.chance import chance, pick
+from socratune.tools.simulator.conversation import CONVERSATION
 from socratune.tools.simulator.editing import LEAVE_OUT, rewritten, with_rules
 from socratune.tools.simulator.judge import SimulatedJudge
 from socratune.tools.simulator.world import World
@@ -93,6 +95,7 @@ class Agent:
             QUESTION.name: self._question,
             JUDGEMENT.name: self._judgement,
             REWRITE.name: self._rewrite,
+            **{name: partial(answer, self.asked) for name, answer in CONVERSATION.items()},
             GRADE.name: self._judge.grade,
             PREFERENCE.name: self._judge.preference,
         }
