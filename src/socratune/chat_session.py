@@ -32,6 +32,7 @@ from socratune.options import Manner
 from socratune.orders import Reading
 from socratune.running import INTERRUPTED
 from socratune.text import CAVEAT
+from socratune.tools.pasted import KINDS
 from socratune.tools.task_files import AS_WRITTEN, DEFAULT_BUDGET, Overrides
 from socratune.tools.task_form import read_text
 
@@ -65,6 +66,8 @@ def opening(asked: Opening, consent: Consent) -> Opening:
     task = sources.task()
     if task is None:
         if asked.file is not None:
+            if KINDS.get(asked.file.suffix.lower()) == "rows":
+                raise BadInput("holds rows, not a prompt", place=str(asked.file), cure="pass it with --data")
             read_text(asked.file)
         return replace(asked, budget=asked.overrides.budget or asked.defaults.budget)
     if task.source.document.promptfoo and asked.overrides.data is not None:

@@ -313,6 +313,7 @@ def test_a_named_file_brings_its_rows(says: Says, place: Path) -> None:
         (("task.yaml", "--thread", "last"), "leave out FILE"),
         (("--target", "sim:nowhere"), "nowhere"),
         (("missing.yaml",), "there is no such file"),
+        (("rows.csv", *MODELS), "holds rows, not a prompt; pass it with --data"),
     ],
 )
 def test_a_chat_that_cannot_begin_says_why_and_leaves_nothing(
