@@ -49,7 +49,9 @@ class Judge:
         except MalformedReply as error:
             self._unread.append(str(error))
             if len(self._unread) >= STRAIGHT_FAILURES:
-                raise Paused(f"{len(self._unread)} judgements in a row could not be read; the last: {error}") from error
+                cure = "start anew with another --judge if it goes on like this"
+                count = f"{len(self._unread)} judgements in a row could not be read"
+                raise Paused(f"{count}; {cure}; the last: {error}") from error
             raise FinalFailure("judge", "its reply is not in the asked form") from error
         self._unread.clear()
         return reply

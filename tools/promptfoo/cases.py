@@ -12,7 +12,7 @@ from pathlib import Path
 from pydantic import JsonValue
 
 from socratune.memory.errors import BadInput
-from socratune.tools.assertions import LISTS, RUBRIC, Assertion, Checks, fault
+from socratune.tools.assertions import LISTS, RUBRIC, WORDS, Assertion, Checks, fault
 from socratune.tools.datasets import CHECKS, MOST_ROWS, Row, read_rows
 from socratune.tools.folders import FILE, inside, root_of
 from socratune.tools.promptfoo.config import Value, parse
@@ -69,6 +69,7 @@ def defaults(config: Value) -> Defaults:
 
 def _defaults(test: Value, what: str, default: Defaults) -> Defaults:
     """Return what a test says together with what holds for all."""
+    _refuse_grader(test, "options", what)
     fields = test.fields(what, _TEST)
     own = fields["vars"].fields("vars") if "vars" in fields else {}
     asserts = fields["assert"].items("assert") if "assert" in fields else []
@@ -77,6 +78,15 @@ def _defaults(test: Value, what: str, default: Defaults) -> Defaults:
         asserts=(*default.asserts, *asserts),
         threshold=fields.get("threshold", default.threshold),
     )
+
+
+def _refuse_grader(value: Value, key: str, what: str) -> None:
+    """Refuse the key under which Promptfoo names the model that grades: here that is the task's judge."""
+    if isinstance(value.data, dict) and key in value.data:
+        options = value.data[key]
+        names = key == "provider" or (isinstance(options, dict) and "provider" in options)
+        cure = "take it out" + ("; --judge MODEL names the model that grades" if names else "")
+        raise value.within(key).refused(f"{key!r} in {what} is not supported", cure)
 
 
 def _tests(path: Path, default: Defaults, *, named: bool = False) -> Iterator[tuple[Value, Defaults]]:
@@ -176,13 +186,14 @@ def _variable(name: str, value: Value) -> str:
 
 
 def _assertion(value: Value, row: Mapping[str, str]) -> Assertion:
+    _refuse_grader(value, "provider", "an assertion")
     fields = value.fields("an assertion", _ASSERTION)
     if "type" not in fields:
         raise value.refused("an assertion without a type", "write `type: contains`, for example")
     kind = fields["type"].text("type")
     if kind.removeprefix("not-") in ("python", "javascript", "ruby", "webhook"):
         raise value.refused(f"the assertion {kind!r} is not supported", _CODE)
-    if "threshold" in fields and kind.removeprefix("not-") != RUBRIC:
+    if kind.removeprefix("not-") in WORDS and "threshold" in fields and kind.removeprefix("not-") != RUBRIC:
         raise fields["threshold"].refused(f"a threshold of {kind!r} is not supported", "take it out")
     found = Assertion(
         type=kind,

@@ -8,7 +8,7 @@ from pathlib import Path
 from socratune.tools.promptfoo.cases import EXPECTED
 from socratune.tools.promptfoo.config import Value, parse
 from socratune.tools.promptfoo.prompts import parts_of, written_prompt
-from socratune.tools.promptfoo.providers import provider
+from socratune.tools.promptfoo.providers import passed_over, provider
 from socratune.tools.task_form import Document, TaskForm, checked_form, read_text
 
 READ = ("prompts", "providers", "targets", "tests", "defaultTest", "description")
@@ -37,12 +37,16 @@ def read_config(text: str, path: Path, *, target: str | None) -> Document:
         written=written,
         lines=lines,
         promptfoo=True,
-        notes=tuple(_notes(fields)),
+        notes=tuple(_notes(fields, target)),
     )
 
 
+def _named(fields: Mapping[str, Value]) -> Value | None:
+    return fields.get("providers") or fields.get("targets")
+
+
 def _model(fields: Mapping[str, Value]) -> dict[str, object]:
-    named = fields.get("providers") or fields.get("targets")
+    named = _named(fields)
     return {} if named is None else {"target": provider(named)}
 
 
@@ -56,7 +60,9 @@ def _lines(fields: Mapping[str, Value]) -> dict[str, int]:
     return {ours: int(fields[key].place.rpartition(":")[2]) for ours, key in sources.items() if key in fields}
 
 
-def _notes(fields: Mapping[str, Value]) -> Iterator[str]:
+def _notes(fields: Mapping[str, Value], target: str | None) -> Iterator[str]:
+    if target is not None and (named := _named(fields)) is not None:
+        yield passed_over(named)
     inert = [key for key in fields if key in INERT]
     if inert:
         yield f"{', '.join(inert)}: how Promptfoo runs, which plays no part here"

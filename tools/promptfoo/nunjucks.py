@@ -5,8 +5,10 @@ Whatever else it can do (filters, expressions, tags, comments) is refused by nam
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from socratune.tools.promptfoo.config import Value
 
@@ -66,10 +68,23 @@ def _raw(found: re.Match[str]) -> str:
     return f"{{% raw %}}{found[0]}{{% endraw %}}"
 
 
+def _located(value: Value, fragment: str) -> Value:
+    """Return a value that is a whole file with the line of a fragment, which in a chat is written as JSON has it."""
+    if value.place != str(value.file):
+        return value
+    text = str(value.data)
+    starts = [
+        text.find(each) for each in (fragment, *(json.dumps(fragment, ensure_ascii=a)[1:-1] for a in (False, True)))
+    ]
+    start = max(starts)
+    return value if start < 0 else replace(value, place=f"{value.place}:{text.count(chr(10), 0, start) + 1}")
+
+
 def _refuse_code(text: str, value: Value) -> None:
     for found in _ANY.finditer(text):
         inside = found[1] if found[1] is not None else found[2]
         said = " ".join(found[0].split())[:60]
+        value = _located(value, found[0])
         if found[0] == "{#":
             raise value.refused("Nunjucks comments are not supported", "take it out")
         if found[0].startswith("{%"):

@@ -126,11 +126,19 @@ def test_plain_values_are_texts_as_promptfoo_reads_them(tmp_path: Path) -> None:
             "openai:m@http://localhost:8000/v1",
             9,
         ),
+        # What follows `openai:chat:` is a name, whatever other kinds of provider are called.
+        ("providers: [openai:chat:moderation]", "openai:moderation", 512),
     ],
 )
 def test_a_provider_is_the_target(providers: str, target: str, most: int, tmp_path: Path) -> None:
     task = loaded(tmp_path, f"{PROMPT}{providers}\n{INLINE}", Overrides()).task
     assert (task.target, task.max_output_tokens) == (target, most)
+
+
+def test_what_a_target_of_ones_own_takes_the_place_of_is_told(tmp_path: Path) -> None:
+    providers = "providers: [{id: openai:m, config: {apiBaseUrl: 'http://localhost:8000/v1', temperature: 0}}]\n"
+    said = "--target takes the place of the providers, which are not used, nor its apiBaseUrl, temperature"
+    assert loaded(tmp_path, PROMPT + providers + INLINE).notes == (said,)
 
 
 def test_keys_that_say_how_promptfoo_runs_are_told(tmp_path: Path) -> None:
@@ -176,6 +184,15 @@ def asks(assertion: str) -> str:
         (PROMPT + "tests: ../tests.csv\n", ":2: 'FOLDER/../tests.csv' lies outside of 'FOLDER'"),
         (asks("{type: python, value: 'True'}"), ":5: the assertion 'python' is not supported; code is not run from a"),
         (asks("{type: javascript, value: 'true'}"), ":5: the assertion 'javascript' is not supported; code is not"),
+        (
+            PROMPT + INLINE + "defaultTest: {options: {provider: openai:a}}\n",
+            ":5: 'options' in defaultTest is not supported; take it out; --judge MODEL names",
+        ),
+        (
+            asks("{type: llm-rubric, value: a, provider: openai:a}"),
+            ":5: 'provider' in an assertion is not supported; take it out; --judge MODEL names",
+        ),
+        (asks("{type: latency, threshold: 9}"), ":5: the assertion 'latency': it is not supported; known are"),
         (asks("{type: similar, value: a}"), ":5: the assertion 'similar': it is not supported; known are equals,"),
         (asks("{type: is-json, value: {type: object}}"), ":5: the assertion 'is-json': a schema is not supported"),
         (asks("{type: equals, value: a, transform: b}"), ":5: 'transform' in an assertion is not supported"),
@@ -191,12 +208,36 @@ def test_what_is_not_supported_is_named_with_its_line(text: str, said: str, tmp_
 
 
 @pytest.mark.parametrize(
+    ("name", "text", "line"),
+    [
+        ("one.md", "Which queue?\n\n{{ ticket | upper }}\n", 3),
+        ("chat.json", '[\n{"role": "user",\n"content": "Which?\\n{{ ticket | join(\\"é\\") }}"}\n]\n', 3),
+    ],
+)
+def test_code_in_a_prompt_file_is_named_with_its_line(name: str, text: str, line: int, tmp_path: Path) -> None:
+    path = laid_out(tmp_path, f"prompts: [file://{name}]\n{INLINE}")
+    (tmp_path / name).write_text(text)
+    with pytest.raises(BadInput) as caught:
+        load_task(path, overrides=SIM)
+    assert str(caught.value).startswith(f"{tmp_path / name}:{line}: the Nunjucks filter")
+
+
+@pytest.mark.parametrize(
     ("providers", "said"),
     [
         ("[openai:a, openai:b]", ":2: 2 providers: 'openai:a', 'openai:b'; name one with --target"),
         ("[openai:completion:a]", ":2: the provider 'openai:completion:a' is not supported; name one with --target"),
         ("[file://mine.py]", ":2: the provider 'file://mine.py' is not supported"),
+        ("[openai:moderation]", ":2: the provider 'openai:moderation' is not supported"),
         ("[{id: openai:a, config: {top_p: 0.5}}]", ":2: 'top_p' in config is not supported; take it out, or"),
+        (
+            "[{id: openai:chat:a, config: {apiBaseUrl: 'http://h/v1', top_p: 0.5}}]",
+            ":2: 'top_p' in config is not supported; take it out, or name one with --target openai:a@http://h/v1",
+        ),
+        (
+            "[{id: openai:responses:a, config: {apiBaseUrl: 'http://h/v1'}}]",
+            ":2: the provider 'openai:responses:a' is not supported; name one with --target openai:NAME@http://h/v1",
+        ),
     ],
 )
 def test_no_provider_is_taken_silently(providers: str, said: str, tmp_path: Path) -> None:
