@@ -16,6 +16,8 @@
 
 from __future__ import annotations
 
+import re
+
 from socratune.memory.usage import Usage
 
 
@@ -32,6 +34,10 @@ class BadInput(SocratuneError):
         super().__init__("; ".join(part for part in (line, cure) if part))
 
 
+_MARK = re.compile(r"#[0-9a-f]{8}\Z")
+"""Of the options that are sent along, which tells models apart and people nothing."""
+
+
 class CallFailed(SocratuneError):
     """A call to a model gave no answer that may count."""
 
@@ -39,7 +45,7 @@ class CallFailed(SocratuneError):
         self.model, self.reason = model, reason
         self.used: Usage | None = None
         """What the provider may bill all the same; None when it did not take the call on."""
-        super().__init__(f"{model}: {reason}")
+        super().__init__(f"{_MARK.sub('', model)}: {reason}")
 
 
 class TransientFailure(CallFailed):

@@ -141,6 +141,10 @@ class ModelOptions:
 PLAIN = ModelOptions()
 
 
+LONGEST_ANSWER = 512
+"""Tokens that the target may answer with where nobody says otherwise."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
     """What is wanted, without the rows: those are kept apart, so that the search can hold a task."""
@@ -158,7 +162,7 @@ class Task:
     """By role; a role that is not there has none."""
     judge: str | None = None
     """Model that grades answers; None when the metric has nobody to ask."""
-    max_output_tokens: int = 512
+    max_output_tokens: int = LONGEST_ANSWER
     """Longest answer the target may give."""
     constraints: Constraints = Constraints()
     budget: Budget = Budget()

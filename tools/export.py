@@ -17,7 +17,9 @@ _NOT_IN_FIELDS = re.compile(r"[.\[\]{}:!]")
 
 
 def as_text(task: Task, prompt: Prompt, examples: Sequence[Example]) -> Exported:
-    """Return the messages as they are sent, a heading before each where there are several."""
+    """Return the prompt: one that is a system text alone as it is, else its messages, with headings for several."""
+    if prompt.user is None and not prompt.demos and prompt.system is not None:
+        return Exported(text=prompt.system + "\n")  # what the row adds is no part of the prompt
     said = [turn for turn, _ in turns(task, prompt)]
     if len(said) == 1:
         return Exported(text=said[0].content + "\n")

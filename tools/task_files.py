@@ -76,7 +76,7 @@ def load_task(
 
     Raises `BadInput` before anything is called.
     """
-    document = _document(path, overrides, line)
+    document = document_of(path, target=overrides.target, line=line)
     form = document.form
     files: Files = {None: overrides.data} if overrides.data else files_of(document)
     rows = read_files(document, files, limit=overrides.limit or form.limit)
@@ -97,9 +97,10 @@ def load_task(
     )
 
 
-def _document(path: Path, overrides: Overrides, line: int | None) -> Document:
+def document_of(path: Path, *, target: str | None = None, line: int | None = None) -> Document:
+    """Return what a task file or a Promptfoo configuration says; `target` is a model in place of its own."""
     if line is None and recognised(text := read_text(path)):
-        return read_config(text, path, target=overrides.target)
+        return read_config(text, path, target=target)
     return read_document(path, line=line)
 
 
@@ -111,8 +112,18 @@ def parse_budget(text: str) -> Budget:
         key = name.strip() if equals else "usd"
         if key in caps:
             raise BadInput(f"{key!r} is given twice", place="--budget", cure="write rollouts=600,usd=2")
-        caps[key] = (value if equals else name).strip().removeprefix("$")
+        caps[key] = value.strip().removeprefix("$") if equals else _dollars(name)
     return budget_of(caps, place="--budget")
+
+
+def _dollars(text: str) -> str:
+    number = text.strip().removeprefix("$")
+    try:
+        float(number)
+    except ValueError:
+        cure = "write 2, usd=2 or rollouts=600,usd=2; a bare number is USD"
+        raise BadInput(f"{text.strip()!r} is no cap", place="--budget", cure=cure) from None
+    return number
 
 
 def texts_of(document: Document, *, read: Callable[[Path], str] = read_text) -> dict[Part, str]:

@@ -15,7 +15,7 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from socratune.memory.errors import BadInput
-from socratune.memory.records import JUDGED, Budget, Side
+from socratune.memory.records import JUDGED, LONGEST_ANSWER, Budget, Side
 from socratune.tools.datasets import well_formed
 from socratune.tools.model_form import ModelForm, ModelKey, PriceForm
 
@@ -133,7 +133,7 @@ class TaskForm(_Form):
     recipe: str | None = None
     budget: BudgetField = BudgetForm()
     constraints: ConstraintsForm = ConstraintsForm()
-    max_output_tokens: int = Field(default=512, ge=1)
+    max_output_tokens: int = Field(default=LONGEST_ANSWER, ge=1)
     limit: int | None = Field(default=None, ge=1)
 
     @model_validator(mode="after")

@@ -279,7 +279,7 @@ def _rounded(number: int) -> int:
 
 def _caps(outlook: Outlook) -> str:
     found = outlook.forecast
-    first = f"{UNITS[found.first_cap]} run out first" if found.first_cap else "a search is likely to end before"
+    first = f"the {UNITS[found.first_cap]} are used up first" if found.first_cap else "a search is likely to end before"
     paid = "; simulated, so nothing is paid" if outlook.simulated else ""
     return f"{caps_of(outlook.budget)}; about {found.rounds} rounds of proposals fit; {first}{paid}"
 

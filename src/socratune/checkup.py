@@ -24,8 +24,8 @@ from socratune.options import HOME_VARIABLE
 from socratune.orders import resolve_model
 from socratune.tools.caller import probe
 from socratune.tools.models import check_model, connect
-from socratune.tools.task_files import AS_WRITTEN, DEFAULT_BUDGET, DEFAULT_RECIPE, spoken_for
-from socratune.tools.task_form import Document, read_document
+from socratune.tools.task_files import AS_WRITTEN, DEFAULT_BUDGET, DEFAULT_RECIPE, document_of, spoken_for
+from socratune.tools.task_form import Document
 
 PACKAGES = ("socratune", "langgraph", "chromadb", "langchain-core", "pydantic", "sqlalchemy", "typer", "rich")
 KEYS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY")
@@ -47,7 +47,7 @@ def checkup(home: Home, file: Path | None, *, call: bool) -> list[Check]:
         configuration = Configuration.read(home)
     except BadInput as error:
         return [*found, Check(name="configuration", ok=False, said=str(error))]
-    document = read_document(file) if file is not None else None
+    document = document_of(file) if file is not None else None
     found += [*in_force(configuration, document), *_hosts(configuration)]
     return [*found, *_calls(configuration, document, file)] if call else found
 

@@ -25,6 +25,7 @@ from socratune.tools.folders import root_of
 from socratune.tools.metrics import check_metric, check_rows, judge_calls
 from socratune.tools.model_spec import NO_HOSTS, is_application, is_code
 from socratune.tools.models import check_role, own_models, world_name
+from socratune.tools.promptfoo.providers import PREFIXES
 from socratune.tools.providers.prices import price_note
 from socratune.tools.task_files import AS_WRITTEN, LoadedTask, Overrides, load_task
 from socratune.tools.task_rows import examples_in, read_files
@@ -174,9 +175,14 @@ def check_unchanged(order: Order, ledger: Ledger, *, command: str = "optimize") 
 def resolve_model(spec: str, folder: Path) -> str:
     """Return a model's specification with the file of a simulated world made absolute; any other stays as it is.
 
-    Raises `BadInput` when it is the name of a recipe.
+    Raises `BadInput` when it is the name of a recipe, or a model in Promptfoo's words.
     """
     refuse_method(spec)
+    for theirs, ours in PREFIXES.items():
+        if spec.startswith(theirs):
+            raise BadInput(
+                f"{spec!r} is Promptfoo's way to name a model", cure=f"write {spec.replace(theirs, ours, 1)}"
+            )
     world = world_name(spec)
     if not spec.startswith("sim:") or not world.endswith((".yaml", ".yml")):
         return spec

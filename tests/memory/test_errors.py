@@ -30,6 +30,7 @@ TYPES = {name for name, each in vars(errors).items() if isinstance(each, type) a
         (BadInput("no rows"), "no rows"),
         (TransientFailure("sim:a", "overloaded", retry_after=2.0), "sim:a: overloaded"),
         (FinalFailure("sim:a", "refused"), "sim:a: refused"),
+        (FinalFailure("openai:a@http://h/v1#a9636e1a", "refused"), "openai:a@http://h/v1: refused"),
         (
             MalformedReply("critic", "there is no JSON object", "I'm sorry"),
             'critic reply is not in the asked form (there is no JSON object): "I\'m sorry"',

@@ -41,6 +41,15 @@ def test_doctor_names_what_is_wrong_with_the_configuration(command: Command, des
     assert "config.yaml:1: unknown recipe 'atuo'; did you mean 'auto'?" in ran.out
 
 
+def test_doctor_reads_a_promptfoo_configuration(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "promptfooconfig.yaml").write_text(
+        "description: d\nprompts: ['{{a}}']\nproviders: [openai:chat:moderation]\ntests: [{vars: {a: b}}]\n"
+    )
+    ran = command("doctor", "promptfooconfig.yaml")
+    assert ran.code == 0
+    assert "openai:moderation (promptfooconfig.yaml:3)" in " ".join(ran.out.split())
+
+
 def test_doctor_calls_each_model_once_and_says_how_it_went(
     command: Command, desk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

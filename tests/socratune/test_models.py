@@ -175,3 +175,9 @@ def test_what_is_no_model_is_refused_before_a_run_begins(tmp_path: Path) -> None
     with pytest.raises(BadInput, match="a str is no model"):
         optimize(TASK, rows(60), home=tmp_path, models=models)  # type: ignore[arg-type]  # what a person may write
     assert not list(tmp_path.glob("runs/*"))
+
+
+def test_a_model_in_the_words_of_promptfoo_is_refused_with_ours(command: Command, desk: Path) -> None:
+    ran = command("estimate", desk, "--target", "openai:chat:moderation@http://127.0.0.1:1/v1")
+    assert ran.code == 2
+    assert "write openai:moderation@http://127.0.0.1:1/v1" in ran.err

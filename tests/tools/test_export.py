@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from langchain_core.messages import BaseMessage
 from langchain_core.prompts import ChatPromptTemplate
 
 from socratune.memory.errors import BadInput
-from socratune.memory.records import Demo, Example, ExampleId, Message, Prompt, Task
+from socratune.memory.records import Demo, Example, ExampleId, Message, ModelOptions, Prompt, Task
 from socratune.tools.assertions import Assertion, Checks, asserted
 from socratune.tools.export import FORMS
 from socratune.tools.metrics import metric_named
@@ -153,10 +154,9 @@ def test_a_variable_that_the_form_cannot_name_is_refused(form: str, name: str) -
 
 def test_text_and_json_say_the_prompt_as_it_is() -> None:
     assert FORMS["text"](task(PROMPTS[0]), PROMPTS[0], []).text == "Which queue? {{ticket}}\n"
-    assert (
-        FORMS["text"](task(PROMPTS[2]), PROMPTS[2], []).text
-        == "--- system ---\nSort it. {\n\n--- user ---\n{{ticket}}\n"
-    )
+    assert FORMS["text"](task(PROMPTS[2]), PROMPTS[2], []).text == "Sort it. {\n"
+    both = Prompt(system="Be brief.", user="{{ticket}}")
+    assert FORMS["text"](task(both), both, []).text == "--- system ---\nBe brief.\n\n--- user ---\n{{ticket}}\n"
     found = json.loads(FORMS["json"](task(PROMPTS[3]), PROMPTS[3], []).text)
     assert found == PROMPTS[3].as_dict() | {"variables": ["ticket"]}
 
@@ -164,8 +164,14 @@ def test_text_and_json_say_the_prompt_as_it_is() -> None:
 def test_an_exported_configuration_has_a_model_of_its_own_address(tmp_path: Path) -> None:
     local = Task(
         name="t", goal="", prompt=PROMPTS[0], variables=("ticket",), metric="exact", optimizer="x",
-        target="openai:a@b@http://localhost:1/v1", max_output_tokens=9,
+        target="openai:chat@b@http://localhost:1/v1", max_output_tokens=9,
+        options={"target": ModelOptions(temperature=0, tools=({"type": "function"},))},
     )  # fmt: skip
-    found = read_back(tmp_path, FORMS["promptfoo"](local, PROMPTS[0], ROWS[:1]).text).task
+    exported = FORMS["promptfoo"](local, PROMPTS[0], ROWS[:1])
+    found = read_back(tmp_path, exported.text).task
     assert (found.target, found.max_output_tokens) == (local.target, 9)
+    assert found.options["target"].temperature == 0
+    assert "the target is also sent tools; add that to the provider's config" in exported.lost
+    unsaid = FORMS["promptfoo"](replace(local, max_output_tokens=512), PROMPTS[0], ROWS[:1])
+    assert "max_tokens" not in unsaid.text
     assert load_task(tmp_path / "promptfooconfig.yaml", overrides=Overrides(target="sim:t")).task.target == "sim:t"

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pydantic import TypeAdapter
 
 from socratune.memory.errors import BadInput
-from socratune.memory.records import Example, Prompt, Task
+from socratune.memory.records import LONGEST_ANSWER, PLAIN, Example, Prompt, Task
 from socratune.tools.assertions import Assertion, checks_of
 from socratune.tools.exported import Exported, turns
 from socratune.tools.folders import FILE
@@ -54,8 +54,14 @@ def _providers(task: Task) -> list[object]:
     if maker not in kinds:
         return []
     name, at, url = name.partition("@http")
-    config: dict[str, object] = {"max_tokens": task.max_output_tokens}
-    return [{"id": f"{maker}:{kinds[maker]}:{name}", "config": config | ({"apiBaseUrl": f"http{url}"} if at else {})}]
+    temperature = task.options.get("target", PLAIN).temperature
+    said: dict[str, object] = {
+        "apiBaseUrl": f"http{url}" if at else None,
+        "temperature": temperature,
+        "max_tokens": task.max_output_tokens if task.max_output_tokens != LONGEST_ANSWER else None,
+    }
+    config = {key: value for key, value in said.items() if value is not None}
+    return [{"id": f"{maker}:{kinds[maker]}:{name}", **({"config": config} if config else {})}]
 
 
 def _test(metric: str, example: Example) -> dict[str, object]:
@@ -91,5 +97,12 @@ def _lost(task: Task, prompt: Prompt) -> Sequence[str]:
     return (
         LOSSES.get(task.metric, f"the metric {task.metric!r} has no assertion like it; add your own to the tests"),
         "" if _providers(task) else f"the target {task.target!r} is no provider of Promptfoo; add `providers:`",
+        _options_lost(task),
         "the worked examples are turns of the chat; socratune cannot read those back" if prompt.demos else "",
     )
+
+
+def _options_lost(task: Task) -> str:
+    sent = task.options.get("target", PLAIN).sent
+    names = [name for name in sent if name != "temperature"] if _providers(task) else []
+    return f"the target is also sent {', '.join(names)}; add that to the provider's config" if names else ""
