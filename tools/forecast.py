@@ -147,9 +147,17 @@ def _with_judge(calls: Calls, judged: float) -> Calls:
     return {**calls, "judge": math.ceil(calls["target"] * judged)} if judged else calls
 
 
-def scoring(task: Task, rows: Sequence[Example], calls: int, price: Price | None) -> Range:
-    """Say what so many calls of the target use when prompts are scored without a search."""
-    low, high = (_times(_unit(size, price), calls) for size in _target_sizes(task, rows))
+def scoring(task: Task, rows: Sequence[Example], calls: int, prices: Mapping[Role, Price | None]) -> Range:
+    """Say what so many calls of the target use, and the judge's with them, when prompts are scored without a search."""
+    sizes: dict[Role, Sizes] = {"target": _target_sizes(task, rows)}
+    asked: Calls = {"target": calls}
+    if task.judge is not None:
+        sizes["judge"] = _judge_sizes(task, sizes["target"], rows)
+        asked = _with_judge(asked, judge_calls(task.metric, rows) / max(1, len(rows)))
+    low, high = (
+        _sum(_times(_unit(sizes[role][end], prices.get(role)), number) for role, number in asked.items())
+        for end in (0, 1)
+    )
     return Range(low=_within(low, task.budget), high=_within(high, task.budget))
 
 

@@ -263,9 +263,10 @@ def _dollars(usd: float) -> str:
 
 def scoring_line(task: Task, rows: Sequence[Example], calls: int) -> str:
     """Return what scoring uses, in words."""
-    _, tokens, usd = _cells(scoring(task, rows, calls, price_for(task, "target")))
+    prices: dict[Role, Price | None] = {role: price_for(task, role) for role in task.models if role != "optimizer"}
+    all_calls, tokens, usd = _cells(scoring(task, rows, calls, prices))
     priced = usd if usd.startswith("price") else f"{usd} USD"
-    return f"{calls:,} calls, {tokens} tokens, {priced}; {caps_of(task.budget)}"
+    return f"{all_calls} calls, {tokens} tokens, {priced}; {caps_of(task.budget)}"
 
 
 def _between(low: int, high: int) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -17,23 +18,29 @@ from rich.text import Text
 from socratune.agreement import agree
 from socratune.before import scoring_line, scoring_sendings
 from socratune.consent import Consent
+from socratune.failing import MOST, failing, failing_records
 from socratune.graphs.engine import Order, Settings
 from socratune.memory.errors import BadInput
 from socratune.memory.ledger import Spent
-from socratune.memory.records import Verdict
+from socratune.memory.records import Example, Verdict
 from socratune.memory.runs import RunFolder
 from socratune.options import Manner
 from socratune.orders import Reading, SavedOrder, read_task
 from socratune.outcome import replace_text, short
 from socratune.progress import counted
 from socratune.running import Stopper, resumable, stoppable, tell
+from socratune.same_rows import different_rows
 from socratune.scoring import Contestant, Scored, bench, mean_interval, scores_kept, shared
 from socratune.text import CAVEAT, plain
 from socratune.tools.agreement import contradictions
 from socratune.tools.metrics import judge_calls
 from socratune.tools.statistics import compare
-from socratune.tools.task_files import LoadedTask
+from socratune.tools.task_files import LoadedTask, Overrides
 from socratune.tools.task_notes import own_cost
+
+NOTHING = 3
+"""Exit code when no prompt has a score."""
+YAML = (".yaml", ".yml")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,12 +51,19 @@ class Evaluation:
     names: tuple[str, ...]
     scored: tuple[Scored, ...]
     """The baseline first when there are two."""
+    examples: tuple[tuple[Example, ...], ...]
+    """The rows of each side."""
     comparison: Verdict | None
     """Of two; it is no verdict, for a search may have used the rows."""
     spent: Spent
     cut: str
     """The cap that cut it short; empty when none did."""
     simulated: bool
+
+    @property
+    def nothing(self) -> bool:
+        """Whether no prompt has a score."""
+        return all(each.mean is None for each in self.scored)
 
     @property
     def sentence(self) -> str:
@@ -67,7 +81,10 @@ class Evaluation:
             "schema_version": 1,
             "run": self.run,
             "status": "scored",
-            "scores": {name: _record(each) for name, each in zip(self.names, self.scored, strict=True)},
+            "scores": {
+                name: _record(each, rows)
+                for name, each, rows in zip(self.names, self.scored, self.examples, strict=True)
+            },
             "comparison": _difference(self.comparison) if self.comparison else None,
             "sentence": self.sentence,
             "calls": self.spent.calls,
@@ -104,7 +121,7 @@ def _difference(found: Verdict) -> dict[str, float | int]:
     }
 
 
-def _record(scored: Scored) -> dict[str, float | int | list[float] | None]:
+def _record(scored: Scored, examples: Sequence[Example]) -> dict[str, Any]:
     interval = list(mean_interval(scored.mean, len(scored.rewards))) if scored.mean is not None else None
     return {
         "mean": scored.mean,
@@ -112,6 +129,8 @@ def _record(scored: Scored) -> dict[str, float | int | list[float] | None]:
         "rows": len(scored.rewards),
         "unread": scored.unread,
         "failed": scored.failed,
+        "short": len(failing(scored, examples)),
+        "failing": failing_records(scored, examples),
     }
 
 
@@ -152,7 +171,9 @@ def evaluate(saved: SavedOrder, folder: RunFolder, manner: Manner) -> None:
     if manner.json:
         typer.echo(json.dumps(found.as_dict()))
     else:
-        Console(highlight=False).print(_shown(found))
+        Console(highlight=False).print(_shown(found, manner))
+    if found.nothing:
+        raise typer.Exit(NOTHING)
 
 
 def _tasks(saved: SavedOrder, consent: Consent) -> dict[str, LoadedTask]:
@@ -164,16 +185,25 @@ def _tasks(saved: SavedOrder, consent: Consent) -> dict[str, LoadedTask]:
             raise BadInput("metric pairwise compares two prompts", place=str(saved.file), cure=cure)
         return {short(saved.file): mine}
     reading = Reading(defaults=saved.defaults, consent=consent, hosts=saved.settings.hosts)
-    other = read_task(saved.against, saved.overrides, reading)
-    same = [[(row.id, row.expected, row.checks) for row in task.examples] for task in (mine, other)]
-    files = [{side: file.resolve() for side, file in task.source.files.items()} for task in (mine, other)]
-    if files[0] != files[1] or same[0] != same[1]:
-        raise BadInput("the two tasks have different rows", place=str(saved.against), cure="give the same with --data")
+    other = _baseline(saved.against, saved.overrides, reading)
+    if difference := different_rows(mine, other):
+        problem = f"the two tasks have different rows: {difference}"
+        raise BadInput(problem, place=str(saved.against), cure="give the same with --data")
     if (mine.task.metric, mine.task.metric_options) != (other.task.metric, other.task.metric_options):
         raise BadInput("the two tasks have different metrics", place=str(saved.against), cure="make them the same")
     if short(saved.against) == short(saved.file):
         raise BadInput("a prompt is not compared with itself", place=str(saved.against), cure="name another task file")
     return {short(saved.against): other, short(saved.file): mine}
+
+
+def _baseline(file: Path, overrides: Overrides, reading: Reading) -> LoadedTask:
+    try:
+        return read_task(file, overrides, reading)
+    except BadInput as error:
+        if not file.is_file() or file.suffix.lower() in YAML:
+            raise
+        cure = "name one with the other prompt in it: best.yaml in a run's folder, or a copy of yours"
+        raise BadInput("this is no task file", place=str(file), cure=cure) from error
 
 
 def _scored(saved: SavedOrder, folder: RunFolder, manner: Manner) -> Evaluation:
@@ -189,6 +219,7 @@ def _scored(saved: SavedOrder, folder: RunFolder, manner: Manner) -> Evaluation:
             run=folder.id,
             names=tuple(loaded),
             scored=tuple(scored),
+            examples=tuple(each.examples for each in loaded.values()),
             comparison=compare(*shared(*scored)) if len(scored) == 2 else None,
             spent=table.spent,
             cut=cut,
@@ -220,7 +251,7 @@ def _sides(loaded: Mapping[str, LoadedTask], folder: RunFolder, settings: Settin
         yield sides
 
 
-def _shown(found: Evaluation) -> RenderableType:
+def _shown(found: Evaluation, manner: Manner) -> RenderableType:
     table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
     for name in ("prompt", "score", "90 % interval", "rows", "unreadable", "no answer"):
         table.add_column(name, justify="left" if name == "prompt" else "right")
@@ -232,11 +263,21 @@ def _shown(found: Evaluation) -> RenderableType:
         found.sentence,
         *(f"Note: {each}" for each in found.warnings),
         f"The {found.cut} budget cut it short." if found.cut else "",
+        *_failing(found, manner),
         cost,
     ]
     if found.simulated:
         lines.append(CAVEAT)
     return Group(table, *(Text(line) for line in lines if line))
+
+
+def _failing(found: Evaluation, manner: Manner) -> Iterator[str]:
+    """Name the rows that the last prompt fell short on."""
+    rows = [each.example_id for each in failing(found.scored[-1], found.examples[-1])]
+    if rows:
+        more = f" and {len(rows) - MOST} more" if len(rows) > MOST else ""
+        command = manner.command("report", found.run)
+        yield f"Short of a full score: {', '.join(rows[:MOST])}{more}; `{command}` shows what they are."
 
 
 def _numbers(scored: Scored) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from socratune.graphs.result import Result, result_of
 from socratune.markdown import markdown
@@ -22,13 +23,25 @@ from socratune.tools.task_writer import write_task
 
 def read_result(folder: RunFolder) -> Result:
     """Return the result of a run from its ledger. Raises `BadInput` when it has not ended."""
-    missing = BadInput(f"run {folder.id} has not ended", cure=f"go on with `socratune resume {folder.id}`")
+    missing = _missing(folder)
     if not folder.ledger.exists():
         raise missing
     with opened(folder) as ledger:
         if ledger.event("ended:") is None:
             raise missing
         return result_of(ledger)
+
+
+def read_scores(folder: RunFolder) -> dict[str, Any]:
+    """Return what an eval or a calibration left. Raises `BadInput` when it has not ended."""
+    try:
+        return dict(json.loads(folder.result.read_text(encoding="utf-8")))
+    except (OSError, ValueError) as error:
+        raise _missing(folder) from error
+
+
+def _missing(folder: RunFolder) -> BadInput:
+    return BadInput(f"run {folder.id} has not ended", cure=f"go on with `socratune resume {folder.id}`")
 
 
 def keep_leading(folder: RunFolder, loaded: LoadedTask) -> Listener:

@@ -70,7 +70,7 @@ def _scores(result: Result) -> RenderableType:
 
 
 def _score(mean: float | None) -> str:
-    return "-" if mean is None else f"{mean:.2f}"
+    return "-" if mean is None else f"{mean:.3f}"
 
 
 def _tested(result: Result) -> str:

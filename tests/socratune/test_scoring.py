@@ -199,3 +199,39 @@ def test_saved_order_is_whole(finished: Finished) -> None:
     saved = json.loads((finished.folder / "order.json").read_text())
     assert Path(saved["file"]).is_absolute()
     assert saved["settings"]["memory"] is False
+
+
+def test_eval_that_scored_nothing_does_not_succeed(command: Command, desk: Path) -> None:
+    ran = command("eval", desk, "--json", "--budget", "rollouts=0")
+    assert (ran.code, ran.json["calls"], ran.json["scores"]["task.yaml"]["mean"]) == (3, 0, None)
+
+
+def test_eval_compares_prompts_whose_rows_say_the_same_in_other_files(command: Command, desk: Path) -> None:
+    desk.with_name("other.csv").write_text((desk.parent / "tickets.csv").read_text())
+    desk.with_name("other.yaml").write_text(TASK.replace("tickets.csv", "other.csv").replace("Which", "What"))
+    words = ("--against", "other.yaml", "--budget", "rollouts=2")
+    assert command("eval", desk, *words).code == 0
+    changed = (desk.parent / "tickets.csv").read_text().splitlines()
+    desk.with_name("other.csv").write_text("\n".join([*changed[:2], changed[3], changed[2], *changed[4:]]) + "\n")
+    ran = command("eval", desk, *words)
+    assert ran.code == 2
+    assert "r2 is the first that differs" in ran.err
+
+
+def test_eval_says_which_rows_fell_short_and_its_report_shows_them(command: Command, desk: Path) -> None:
+    ran = command("eval", desk, "--json", "--budget", "rollouts=40")
+    side = ran.json["scores"]["task.yaml"]
+    assert len(side["failing"]) == min(10, side["short"]) > 0
+    first = side["failing"][0]
+    assert (first["reward"], first["given"] == first["expected"]) == (0, False)
+    told = command("report", "last")
+    assert told.code == 0
+    assert f"Short of a full score: {side['short']} rows" in told.out
+    assert f"expected: {first['expected']}" in told.out
+
+
+def test_a_prompt_file_is_no_baseline(command: Command, desk: Path) -> None:
+    desk.with_name("orig.bak").write_text("You route: tickets\n - to: [a queue\n")
+    ran = command("eval", desk, "--against", "orig.bak")
+    assert (ran.code, ran.err.count("\n")) == (2, 1)
+    assert "orig.bak: this is no task file" in ran.err

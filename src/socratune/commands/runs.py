@@ -93,17 +93,23 @@ def report(run: RunName, manner: Manner) -> None:
     from rich.console import Console
     from rich.markdown import Markdown
 
+    from socratune.failing import scored_report
     from socratune.markdown import markdown
-    from socratune.outcome import read_result, replace_text
+    from socratune.outcome import read_result, read_scores, replace_text
     from socratune.standing import opened
 
     folder = manner.place.run(run)
-    result = read_result(folder)
-    with opened(folder) as ledger:
-        text = markdown(result, ledger)
+    if folder.scoring.exists():
+        record = read_scores(folder)
+        text = scored_report(record)
+    else:
+        result = read_result(folder)
+        record = result.as_dict()
+        with opened(folder) as ledger:
+            text = markdown(result, ledger)
     replace_text(folder.report, text)
     if manner.json:
-        typer.echo(json.dumps({**result.as_dict(), "report": text}))
+        typer.echo(json.dumps({**record, "report": text}))
         return
     console = Console(highlight=False)
     if console.is_terminal:

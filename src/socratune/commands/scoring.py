@@ -14,7 +14,12 @@ import typer
 from socratune.commands.optimize import ordered
 from socratune.options import Choices, Manner, Pace, RunName, TaskFile, Trusting
 
-Against = Annotated[Path | None, typer.Option(metavar="OTHER", help="Task file whose prompt is the baseline.")]
+Against = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="OTHER", help="Task file whose prompt is the baseline: yours, where FILE is best.yaml of a run."
+    ),
+]
 NewRows = Annotated[Path, typer.Option("--data", metavar="ROWS", help="Labelled rows that the run has not seen.")]
 Caps = Annotated[str | None, typer.Option("--budget", metavar="CAPS", help="rollouts=600,usd=2; a bare number is USD.")]
 
