@@ -39,7 +39,7 @@ from socratune.tools.task_files import LoadedTask, Overrides
 from socratune.tools.task_notes import own_cost
 
 NOTHING = 3
-"""Exit code when no prompt has a score."""
+"""Exit code when nothing was scored or compared."""
 YAML = (".yaml", ".yml")
 
 
@@ -62,8 +62,8 @@ class Evaluation:
 
     @property
     def nothing(self) -> bool:
-        """Whether no prompt has a score."""
-        return all(each.mean is None for each in self.scored)
+        """Whether there is no score, or no row to compare two on."""
+        return not self.comparison.n if self.comparison else all(each.mean is None for each in self.scored)
 
     @property
     def sentence(self) -> str:
@@ -101,6 +101,8 @@ class Evaluation:
 
 def compared(found: Verdict) -> str:
     """Put a comparison into words that claim no improvement."""
+    if not found.n:
+        return "No row was scored with both prompts, so there is nothing to compare."
     points = round(abs(found.difference) * 100)
     return (
         f"Scores {points} point{'' if points == 1 else 's'} {'lower' if found.difference < 0 else 'higher'} "

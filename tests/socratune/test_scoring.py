@@ -114,7 +114,7 @@ def test_eval_on_rows_of_a_search_claims_no_improvement(command: Command, finish
 
 def test_eval_gives_the_target_to_both_sides(command: Command, desk: Path) -> None:
     desk.with_name("other.yaml").write_text(TASK.replace("sim:ticket-routing", "sim:nowhere"))
-    words = ("--against", "other.yaml", "--budget", "rollouts=2", "--target", "sim:ticket-routing")
+    words = ("--against", "other.yaml", "--budget", "rollouts=40", "--target", "sim:ticket-routing")
     assert command("eval", desk, *words).code == 0
 
 
@@ -204,12 +204,16 @@ def test_saved_order_is_whole(finished: Finished) -> None:
 def test_eval_that_scored_nothing_does_not_succeed(command: Command, desk: Path) -> None:
     ran = command("eval", desk, "--json", "--budget", "rollouts=0")
     assert (ran.code, ran.json["calls"], ran.json["scores"]["task.yaml"]["mean"]) == (3, 0, None)
+    desk.with_name("other.yaml").write_text(TASK.replace("Which", "What"))
+    half = command("eval", desk, "--against", "other.yaml", "--budget", "rollouts=2")
+    assert half.code == 3
+    assert "nothing to compare" in half.out
 
 
 def test_eval_compares_prompts_whose_rows_say_the_same_in_other_files(command: Command, desk: Path) -> None:
     desk.with_name("other.csv").write_text((desk.parent / "tickets.csv").read_text())
     desk.with_name("other.yaml").write_text(TASK.replace("tickets.csv", "other.csv").replace("Which", "What"))
-    words = ("--against", "other.yaml", "--budget", "rollouts=2")
+    words = ("--against", "other.yaml", "--budget", "rollouts=40")
     assert command("eval", desk, *words).code == 0
     changed = (desk.parent / "tickets.csv").read_text().splitlines()
     desk.with_name("other.csv").write_text("\n".join([*changed[:2], changed[3], changed[2], *changed[4:]]) + "\n")

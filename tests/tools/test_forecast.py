@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from socratune.memory.records import Budget, Example, ExampleId, Prompt, Role, Task
 from socratune.tools.allotment import allot
 from socratune.tools.assertions import Assertion, Checks
-from socratune.tools.forecast import MOST_ROUNDS, Forecast, forecast
+from socratune.tools.forecast import MOST_ROUNDS, Forecast, forecast, scoring
 from socratune.tools.price import Price
 from socratune.tools.splits import split
 
@@ -122,3 +124,17 @@ def test_each_rubric_of_a_row_is_a_judgement() -> None:
     checks = Checks(assertions=(rubric, rubric, Assertion(type="is-json"))).as_text()
     roles = outlook(Budget(), judged_by="assert", checks=checks).roles
     assert roles["judge"].high.calls == 2 * roles["target"].high.calls
+
+
+def test_scoring_counts_and_prices_the_judge_with_the_target() -> None:
+    rows = [Example(id=ExampleId("r1"), inputs={"x": "row"}, expected="1", group="1")]
+    plain = Task(
+        name="t", goal="", prompt=Prompt(user="{{x}}"), variables=("x",), metric="exact", target="a", optimizer="b"
+    )
+    prices: dict[Role, Price | None] = {"target": Price(input=1, output=2), "judge": Price(input=3, output=15)}
+    alone = scoring(plain, rows, 30, prices).high
+    judged = scoring(replace(plain, metric="rubric", judge="c"), rows, 30, prices).high
+    assert (alone.calls, judged.calls) == (30, 60)
+    assert alone.usd is not None
+    assert judged.usd is not None
+    assert judged.usd > 2 * alone.usd
