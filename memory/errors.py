@@ -35,7 +35,11 @@ class BadInput(SocratuneError):
 
 
 _MARK = re.compile(r"#[0-9a-f]{8}\Z")
-"""Of the options that are sent along, which tells models apart and people nothing."""
+
+
+def unmarked(model: str) -> str:
+    """Return a model's name without the mark of the options sent along: it tells models apart, and people nothing."""
+    return _MARK.sub("", model)
 
 
 class CallFailed(SocratuneError):
@@ -45,7 +49,7 @@ class CallFailed(SocratuneError):
         self.model, self.reason = model, reason
         self.used: Usage | None = None
         """What the provider may bill all the same; None when it did not take the call on."""
-        super().__init__(f"{_MARK.sub('', model)}: {reason}")
+        super().__init__(f"{unmarked(model)}: {reason}")
 
 
 class TransientFailure(CallFailed):

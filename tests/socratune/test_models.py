@@ -68,9 +68,9 @@ def test_an_unpriced_model_under_a_usd_cap_is_refused_with_the_cure(
 
 def test_a_given_price_is_what_is_spent(command: Command, tmp_path: Path, provider: str) -> None:
     file = named(tmp_path, {"model": WORLD, "base_url": provider, "temperature": 0})
-    ran = command("eval", file, "--budget", "1", "--yes", "--json", "--price", "1000,0")
-    assert ran.code == 0
-    assert ran.json["usd"] == pytest.approx(ran.json["tokens"]["in"] * 1000 / 1_000_000)
+    ran = command("eval", file, "--budget", "1", "--yes", "--json", "--price", "10,0")
+    assert (ran.code, ran.json["cut_by"]) == (0, None)
+    assert ran.json["usd"] == pytest.approx(ran.json["tokens"]["in"] * 10 / 1_000_000)
 
 
 def test_a_price_that_the_table_knows_otherwise_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
