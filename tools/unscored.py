@@ -26,12 +26,11 @@ async def keep_unscored(ledger: Ledger, rollouts: Iterable[Rollout]) -> None:
 
 def unscored(ledger: Ledger) -> tuple[str, ...]:
     """Return a sentence a kind of reason, the most frequent first; of what no later try has scored."""
-    left = []
-    for event in ledger.events(KIND):
-        known = ledger.rollouts(CandidateId(event.body["candidate"]), repeat=event.body["repeat"])
-        if event.body["row"] not in known:
-            left.append((ExampleId(event.body["row"]), str(event.body["content"]["reason"])))
-    return told(left)
+    kept = [event.body for event in ledger.events(KIND)]
+    runs = {(CandidateId(body["candidate"]), int(body["repeat"])) for body in kept}
+    scored = {run: ledger.rollouts(run[0], repeat=run[1]).keys() for run in runs}
+    left = [body for body in kept if body["row"] not in scored[body["candidate"], body["repeat"]]]
+    return told((ExampleId(body["row"]), str(body["content"]["reason"])) for body in left)
 
 
 def told(failed: Iterable[tuple[ExampleId, str]]) -> tuple[str, ...]:

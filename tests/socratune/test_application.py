@@ -268,6 +268,9 @@ def test_an_exception_on_one_row_is_told_with_the_row(command: Command, tmp_path
     scored = command("eval", application(tmp_path, code, rows=24), "--yes", "--allow-code", "--json")
     said = "1 answer got no score, the first on row r9: the application raised ValueError: cannot read this layout"
     assert [each for each in scored.json["warnings"] if said in each]
+    (tmp_path / "app.py").write_text(f"{code}# mended\n")
+    again = command("resume", scored.json["run"], "--yes", "--allow-code")
+    assert (again.code, "app.py has changed since" in again.err) == (2, True)
 
 
 def test_a_run_goes_on_once_the_service_behind_its_application_is_back(command: Command, tmp_path: Path) -> None:
