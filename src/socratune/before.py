@@ -35,8 +35,6 @@ NOT_OURS = Price(input=0.0, output=0.0)
 UNITS = {"usd": "USD", "rollouts": "target calls", "calls": "calls", "tokens": "tokens", "minutes": "minutes"}
 MOST_TEST_ROWS = 150
 """A side; no budget buys more."""
-LARGE = 100.0
-"""USD above which a budget may have been meant to be calls."""
 WANTED = 0.10
 """A gain that people hope to see proven."""
 
@@ -102,16 +100,9 @@ def outlook_of(
         loaded=loaded,
         splits=splits,
         forecast=forecast(task, splits, allotment, prices),
-        notes=(*loaded.notes, *_large(task.budget), *splits.notes, *data_notes(loaded.examples)),
+        notes=(*loaded.notes, *splits.notes, *data_notes(loaded.examples)),
         missing=(*dict.fromkeys(_missing(task, hosts, own)), *_unpriced(task, prices)),
     )
-
-
-def _large(budget: Budget) -> Iterator[str]:
-    """Ask of a cap that would be usual for calls whether dollars were meant."""
-    if budget.usd is not None and budget.usd > LARGE:
-        calls = f"rollouts={budget.usd:.0f} caps target calls"
-        yield f"the budget is {budget.usd:,.2f} USD, for a bare number is USD; {calls}"
 
 
 def _price(task: Task, role: Role, hosts: Mapping[str, str]) -> Price | None:
