@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from socratune.memory.errors import FinalFailure, Paused
 from socratune.memory.records import Example
 from socratune.memory.usercode import UserCode
+from socratune.tools.caller import MENDED
 from socratune.tools.metrics import Score
 from socratune.tools.purse import Phase
 from socratune.tools.usercode.process import CodeProcess
@@ -18,6 +19,10 @@ SECONDS = 60.0
 """The longest that the function may take for one output."""
 FIRST_FAILURES = 10
 """So many failures before the first score pause the run: the metric is broken, not a row."""
+FIRST_OUTPUTS, LAST_OUTPUTS = 20, 60
+"""From how many outputs on, and until how many, the share that got no score is looked at."""
+MOST_FAILED = 0.2
+"""A larger share of the first outputs without a score pauses the run."""
 LONGEST_SHOWN = 100
 """Characters of an expected text or an output."""
 
@@ -37,7 +42,7 @@ class Coded:
 
     process: CodeProcess
     _failures: int = field(default=0, init=False)
-    _scored: bool = field(default=False, init=False)
+    _tried: int = field(default=0, init=False)
 
     @classmethod
     def of(cls, code: UserCode, *, seconds: float = SECONDS) -> Coded:
@@ -50,9 +55,9 @@ class Coded:
         try:
             said = self._read(await self.process.call({"output": output, "row": row}))
         except FinalFailure as error:
-            self._count(error)
+            self._count(error, example)
             raise
-        self._scored = True
+        self._tried += 1
         # Agents learn from what is said of a miss; a bare number tells them nothing.
         default = "" if said.score == 1 else f"expected {_shown(example.expected)}, got {_shown(output.strip())}"
         return Score(reward=said.score, feedback=said.feedback or default)
@@ -67,12 +72,14 @@ class Coded:
         except ValidationError as error:
             raise FinalFailure(self.process.code.spec, "the metric's score cannot be used") from error
 
-    def _count(self, error: FinalFailure) -> None:
-        self._failures += 1
-        if self._failures >= FIRST_FAILURES and not self._scored:
+    def _count(self, error: FinalFailure, example: Example) -> None:
+        self._tried, self._failures = self._tried + 1, self._failures + 1
+        none = self._tried == self._failures >= FIRST_FAILURES
+        many = self._failures > MOST_FAILED * self._tried and FIRST_OUTPUTS <= self._tried <= LAST_OUTPUTS
+        if none or many:
             raise Paused(
-                f"none of the first {FIRST_FAILURES} outputs got a score; the last: {error.reason}; "
-                "a metric that is mended needs a new run"
+                f"{self._failures} of the first {self._tried} outputs got no score; the last, on row {example.id}: "
+                f"{error.reason}; {MENDED}"
             ) from error
 
 

@@ -13,6 +13,7 @@ from socratune.memory.records import Candidate, CandidateId, Example, Prompt, Ro
 from socratune.tools.caller import Line
 from socratune.tools.purse import Phase
 from socratune.tools.template import messages, shared_prefix
+from socratune.tools.unscored import keep_unscored
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +49,7 @@ class Evaluator:
         ended = await asyncio.gather(*(self._rollout(block, example) for example in missing), return_exceptions=True)
         new = [outcome for outcome in ended if isinstance(outcome, Rollout)]
         await self.ledger.add_rollouts(new)
+        await keep_unscored(self.ledger, new)
         for outcome in ended:
             if isinstance(outcome, BaseException):
                 raise outcome

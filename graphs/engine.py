@@ -6,6 +6,7 @@ import secrets
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from socratune.agents.critic import Critic, QuestionCritic
@@ -158,14 +159,23 @@ def _begin(order: Order, ledger: Ledger, home: Home, lessons: Lessons) -> dict[s
     known = ledger.settings()
     if known and known["fingerprint"] != order.fingerprint:
         raise BadInput(
-            f"the task or its rows have changed since run {ledger.run} began",
-            cure="restore them, or start a new run with `socratune optimize`",
+            f"{changed(order, known)} changed since run {ledger.run} began",
+            cure="restore what it was, or start a new run with `socratune optimize`",
         )
     if not known:
         splits = split(order.examples, salt=home.salt(), sealed=lessons.sealed_groups())
         ledger.begin_run(_first_settings(order, splits, lessons))
     ledger.take_over()
     return ledger.settings()
+
+
+def changed(order: Order, known: Mapping[str, Any]) -> str:
+    """Say what is no longer as a run's first settings knew it: the files of the task's code when it is those."""
+    before = {each["spec"]: each["digest"] for each in known.get("task", {}).get("code", [])}
+    files = dict.fromkeys(Path(each.file).name for each in order.task.code if before.get(each.spec) != each.digest)
+    if not before or not files:
+        return "the task or its rows have"
+    return f"{' and '.join(files)} {'has' if len(files) == 1 else 'have'}"
 
 
 def _first_settings(order: Order, splits: Splits, lessons: Lessons) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from socratune.memory.records import Candidate, CandidateId, ExampleId, Prompt, 
 from socratune.tools.agreement import contradictions
 from socratune.tools.search.policy import gain
 from socratune.tools.statistics import sentence
+from socratune.tools.unscored import unscored
 
 SCHEMA_VERSION = 1
 
@@ -188,7 +189,7 @@ def result_of(ledger: Ledger, *, cached: int = 0) -> Result:
         accepted=len(ledger.events("leader")),
         changes=_changes(ledger, finalist, settings),
         preflight=preflight.body if preflight else {},
-        warnings=(*settings["warnings"], *contradictions(*ledger.agreement())),
+        warnings=(*settings["warnings"], *unscored(ledger), *contradictions(*ledger.agreement())),
         cached=cached,
     )
 

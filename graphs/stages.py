@@ -22,7 +22,9 @@ from socratune.memory.errors import BudgetExhausted
 from socratune.memory.records import Candidate, Example, ExampleId, Rollout
 from socratune.tools import gate as gates
 from socratune.tools.finalists import choose_finalist
+from socratune.tools.model_spec import is_application
 from socratune.tools.statistics import alpha_for_look, compare
+from socratune.tools.unscored import told
 
 NOISE_ROWS = 8
 NOISE_REPEATS = 3
@@ -72,13 +74,17 @@ async def _measure_noise(deps: SearchDeps, seed: Candidate, rows: Sequence[Examp
         "failed": sum(each.reward is None for each in runs[0]),
         "score": _mean(runs[0]),
     }
-    await deps.journal.record("preflight", "", facts)
+    why = told((each.example_id, each.error or "") for run in runs for each in run if each.reward is None)
+    await deps.journal.record("preflight", "", facts, {"why": "; ".join(why)} if why else None)
 
 
 async def _racing_baselines(deps: SearchDeps, seed: Candidate, rows: Sequence[Example]) -> list[Candidate]:
     before = scored(await deps.evaluator.score(seed, rows, phase="preflight"))
     running = []
     for baseline in baselines(seed, deps.train):
+        # Applications are known to take the instructions out of the first turn and to drop the rest, demos included.
+        if baseline.operator == "demos" and is_application(deps.task.target):
+            continue
         if deps.guard.violations(baseline.prompt, parent=seed.prompt, known=[]):
             continue
         after = scored(await deps.evaluator.score(baseline, rows, phase="preflight"))

@@ -7,9 +7,10 @@ that a thousand small writes cost a few dozen waits.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -20,10 +21,24 @@ T = TypeVar("T")
 Write = Callable[[sa.Connection], T]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Pending:
     write: Write[Any]
-    done: Future[Any]
+    done: Future[Any] | asyncio.Future[Any]
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether somebody still waits."""
+        return self.done.set_running_or_notify_cancel() if isinstance(self.done, Future) else not self.done.cancelled()
+
+    def tell(self, result: Any) -> None:
+        """Hand over a result, or raise an error where it is waited for."""
+        if self.done.done():
+            return
+        if isinstance(result, Exception):
+            self.done.set_exception(result)
+        else:
+            self.done.set_result(result)
 
 
 class GroupWriter:
@@ -38,11 +53,15 @@ class GroupWriter:
 
     def write(self, write: Write[T]) -> T:
         """Commit one write and return its result; blocks."""
-        return self._submit(write).result()
+        done: Future[T] = Future()
+        self._submit(write, done)
+        return done.result()
 
     async def awrite(self, write: Write[T]) -> T:
         """Commit one write and return its result."""
-        return await asyncio.wrap_future(self._submit(write))
+        done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._submit(write, done)
+        return await done
 
     def close(self) -> None:
         """Commit what is waiting and stop. Closing twice is harmless."""
@@ -50,12 +69,10 @@ class GroupWriter:
             self._waiting.put(None)
             self._thread.join()
 
-    def _submit(self, write: Write[T]) -> Future[T]:
+    def _submit(self, write: Write[T], done: Future[T] | asyncio.Future[T]) -> None:
         if not self._thread.is_alive():
             raise RuntimeError("nothing can be written any more: the ledger is closed")
-        done: Future[T] = Future()
         self._waiting.put(_Pending(write=write, done=done))
-        return done
 
     def _run(self) -> None:
         while (first := self._waiting.get()) is not None:
@@ -70,7 +87,7 @@ class GroupWriter:
 
     def _commit(self, group: list[_Pending]) -> None:
         """Commit what somebody still waits for; a write whose waiter was cancelled is dropped."""
-        self._settle([pending for pending in group if pending.done.set_running_or_notify_cancel()])
+        self._settle([pending for pending in group if pending.is_wanted])
 
     def _settle(self, group: list[_Pending]) -> None:
         """Commit together; when that fails, each alone, so that one write that cannot be done spoils no other."""
@@ -78,13 +95,12 @@ class GroupWriter:
             results = self._transact(group)
         except Exception as error:  # noqa: BLE001  # it goes to whoever waits; without this thread all would wait for ever
             if len(group) == 1:
-                group[0].done.set_exception(error)
+                _tell([(group[0], error)])
                 return
             for pending in group:
                 self._settle([pending])
         else:
-            for pending, result in zip(group, results, strict=True):
-                pending.done.set_result(result)
+            _tell(list(zip(group, results, strict=True)))
 
     def _transact(self, group: list[_Pending]) -> list[Any]:
         with self._engine.begin() as connection:
@@ -93,3 +109,21 @@ class GroupWriter:
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
             self._check(connection)
             return [pending.write(connection) for pending in group]
+
+
+def _tell(outcomes: Sequence[tuple[_Pending, Any]]) -> None:
+    """Hand over what came of a group: each event loop is woken once, for waking it costs more than the answer."""
+    loops: dict[asyncio.AbstractEventLoop, list[tuple[_Pending, Any]]] = {}
+    for pending, result in outcomes:
+        if isinstance(pending.done, Future):
+            pending.tell(result)
+        else:
+            loops.setdefault(pending.done.get_loop(), []).append((pending, result))
+    for loop, told in loops.items():
+        with contextlib.suppress(RuntimeError):  # the loop has ended, and nobody waits there any more
+            loop.call_soon_threadsafe(_tell_all, told)
+
+
+def _tell_all(told: Sequence[tuple[_Pending, Any]]) -> None:
+    for pending, result in told:
+        pending.tell(result)

@@ -38,6 +38,8 @@ PROBE, PROBE_TOKENS = "Answer with the word ok.", 16
 STRAIGHT_FAILURES = 20
 """So many calls without an answer in between pause the run: the trouble is not one row's."""
 
+MENDED = "if your code is to be mended, mend it and start a new run, for this one goes on only with the code as it was"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
@@ -185,7 +187,8 @@ class Caller:
         async with throttle.slot():
             self.purse.check_open()
             if self._straight_failures >= STRAIGHT_FAILURES:
-                raise Paused(f"{STRAIGHT_FAILURES} calls in a row gave no answer; the last: {self._last_failure}")
+                own = f"; {MENDED}" if isinstance(model, ReadsRow) else ""
+                raise Paused(f"{STRAIGHT_FAILURES} calls in a row gave no answer; the last: {self._last_failure}{own}")
             row = await self._ledger.begin_call(start)
             try:
                 reply = await _answer(model, request)

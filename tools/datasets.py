@@ -11,12 +11,13 @@ from pathlib import Path
 
 from socratune.memory.errors import BadInput
 from socratune.memory.records import Example, ExampleId, digest
-from socratune.tools.row_readers import LARGEST_FIELD, Row, bytes_of, rows_of, well_formed
+from socratune.tools.row_readers import LARGEST_FIELD, Row, as_text, bytes_of, rows_of, well_formed
 
 __all__ = [
     "CHECKS",
     "LARGEST_FIELD",
     "Row",
+    "as_text",
     "columns",
     "columns_of",
     "examples",

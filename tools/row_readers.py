@@ -189,7 +189,7 @@ def _parquet_row(record: Mapping[str, object], names: Sequence[str], place: str)
     values: dict[str, str] = {}
     for name in names:
         try:
-            values[well_formed(name)] = _as_text(record[name])
+            values[well_formed(name)] = as_text(record[name])
         except ValueError as error:
             raise BadInput(f"column {name!r} {error}", place=place, cure="write it as text") from error
     return Row(place=place, values=values)
@@ -213,8 +213,8 @@ def _json_rows(text: str, place: str) -> Iterator[Row]:
 
 def _json_row(row: object, place: str) -> Row:
     if not isinstance(row, dict):
-        raise BadInput(f"{_as_text(row)[:40]!r} is not an object", place=place, cure='write {"column": "value", ...}')
-    return Row(place=place, values={well_formed(name): _as_text(value) for name, value in row.items()})
+        raise BadInput(f"{as_text(row)[:40]!r} is not an object", place=place, cure='write {"column": "value", ...}')
+    return Row(place=place, values={well_formed(name): as_text(value) for name, value in row.items()})
 
 
 def _parsed(text: str, place: str, *, first_line: int) -> object:
@@ -244,7 +244,7 @@ def _number(literal: str) -> float:
     return number
 
 
-def _as_text(value: object) -> str:
+def as_text(value: object) -> str:
     """Return a value as text: a text as it is, null as nothing, all else as compact JSON.
 
     Raises `ValueError` for what JSON cannot say.

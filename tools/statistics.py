@@ -29,6 +29,8 @@ DRAWS = 10_000
 """Random sign flips of the permutation test; the observed arrangement is counted in addition."""
 UNIT = 1e9
 """Graded rewards are compared as whole multiples of 1e-9, so that equal sums are equal."""
+BINARY = "mcnemar-midp"
+"""The test of rows that are right or wrong; any other is of graded rewards."""
 CELLS = 4_000_000
 """Sign flips held in memory at once."""
 
@@ -66,7 +68,7 @@ def compare(pairs_a: Sequence[float], pairs_b: Sequence[float], *, alpha: float 
         losses=losses,
         p=outcome.p,
         alpha=alpha,
-        method="mcnemar-midp" if binary else "permutation",
+        method=BINARY if binary else "permutation",
         detectable=detectable(n, alpha=alpha) * reach,
         chance=outcome.chance,
     )
@@ -215,8 +217,8 @@ def sentence(verdict: Verdict, *, run: str = "RUN", pairs: bool = False) -> str:
 
 
 def counts(verdict: Verdict, *, pairs: bool = False) -> str:
-    """Return how many rows went up and down; of `pairs` none was wrong before, so none is fixed."""
-    up, down = ("better", "worse") if pairs else ("fixed", "broken")
+    """Return how many rows went up and down; only rows that are right or wrong are fixed or broken."""
+    up, down = ("better", "worse") if pairs or verdict.method != BINARY else ("fixed", "broken")
     return f"{verdict.wins} {up}, {verdict.losses} {down} of {verdict.n}"
 
 

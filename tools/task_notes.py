@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from socratune.memory.records import Task
+from socratune.memory.records import Budget, Task
 from socratune.tools import template, tokens
 from socratune.tools.model_spec import is_application
 from socratune.tools.rubrics import criteria
 from socratune.tools.task_form import Document
 from socratune.tools.task_models import replaced
+
+LARGE = 100.0
+"""USD above which a budget may have been meant to be calls."""
 
 
 def task_notes(document: Document, task: Task, style: template.Style, *, columns: Sequence[str]) -> Iterator[str]:
@@ -19,6 +22,7 @@ def task_notes(document: Document, task: Task, style: template.Style, *, columns
     if (cost := own_cost(task)) is not None:
         yield cost
     yield from replaced(document, task)
+    yield from _large(task.budget)
     yield from _about_prompt(task, style)
     yield from _about_judge(document, task, columns)
 
@@ -28,6 +32,13 @@ def own_cost(task: Task) -> str | None:
     if not is_application(task.target):
         return None
     return "your application's own cost is not counted, unless it reports it: return Answer(text, usd=...)"
+
+
+def _large(budget: Budget) -> Iterator[str]:
+    """Ask of a cap that would be usual for calls whether dollars were meant."""
+    if budget.usd is not None and budget.usd > LARGE:
+        calls = f"rollouts={budget.usd:.0f} caps target calls"
+        yield f"the budget is {budget.usd:,.2f} USD, for a bare number is USD; {calls}"
 
 
 def _about_prompt(task: Task, style: template.Style) -> Iterator[str]:

@@ -200,8 +200,11 @@ def finished(work: Coroutine[None, None, T]) -> T:
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        return asyncio.run(work)
-    return Apart(work).wait()
+        apart = False
+    else:
+        apart = True
+    # Outside of the handler: what the work raises has nothing to do with whether there was a loop.
+    return Apart(work).wait() if apart else asyncio.run(work)
 
 
 def place_of(home: Path | str | None) -> Home:

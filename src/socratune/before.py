@@ -243,8 +243,10 @@ def _uses(outlook: Outlook) -> RenderableType:
     table.add_column("forecast", style="bold", no_wrap=True)
     for name in ("calls", "tokens", "USD"):
         table.add_column(name, justify="right", no_wrap=True)
+    is_own = is_application(outlook.loaded.task.target)
     for name, each in (*outlook.forecast.roles.items(), ("all", outlook.forecast.total)):
-        table.add_row(name, *_cells(each))
+        calls, tokens, usd = _cells(each)
+        table.add_row(name, calls, tokens, "its own" if is_own and name == "target" else usd)
     return table
 
 

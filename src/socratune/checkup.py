@@ -23,6 +23,7 @@ from socratune.memory.runs import Home
 from socratune.options import HOME_VARIABLE
 from socratune.orders import resolve_model
 from socratune.tools.caller import probe
+from socratune.tools.model_spec import is_application
 from socratune.tools.models import check_model, connect
 from socratune.tools.task_files import AS_WRITTEN, DEFAULT_BUDGET, DEFAULT_RECIPE, document_of, spoken_for
 from socratune.tools.task_form import Document
@@ -104,6 +105,8 @@ def _calls(configuration: Configuration, document: Document | None, file: Path |
 
 def _called(spec: str) -> Check:
     name = f"call {spec}"
+    if is_application(spec):
+        return Check(name=name, ok=True, said="your application; a run calls it, nothing here does")
     if spec.startswith("sim:"):
         check_model(spec)
         return Check(name=name, ok=True, said="simulated; there is nothing to call")

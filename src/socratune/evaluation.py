@@ -34,9 +34,10 @@ from socratune.scoring import Contestant, Scored, bench, mean_interval, scores_k
 from socratune.text import CAVEAT, plain
 from socratune.tools.agreement import contradictions
 from socratune.tools.metrics import judge_calls
-from socratune.tools.statistics import compare
+from socratune.tools.statistics import compare, counts
 from socratune.tools.task_files import LoadedTask, Overrides
 from socratune.tools.task_notes import own_cost
+from socratune.tools.unscored import told
 
 NOTHING = 3
 """Exit code when nothing was scored or compared."""
@@ -72,8 +73,10 @@ class Evaluation:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What to know of the scores: how often a judge of pairs contradicted itself."""
-        return contradictions(*(sum(counts) for counts in zip(*(each.agreement for each in self.scored), strict=True)))
+        """What to know of the scores: why some are missing, and how often a judge of pairs contradicted itself."""
+        failed = [each for side in self.scored for each in side.rollouts.values() if each.reward is None]
+        agreement = (sum(said) for said in zip(*(each.agreement for each in self.scored), strict=True))
+        return (*told((each.example_id, each.error or "") for each in failed), *contradictions(*agreement))
 
     def as_dict(self) -> dict[str, Any]:
         """Return the object that `--json` prints."""
@@ -107,7 +110,7 @@ def compared(found: Verdict) -> str:
     return (
         f"Scores {points} point{'' if points == 1 else 's'} {'lower' if found.difference < 0 else 'higher'} "
         f"({round((1 - 2 * found.alpha) * 100)} % interval {round(found.low * 100)} to {round(found.high * 100)}) "
-        f"on {counted(found.n, 'row')}: {found.wins} fixed, {found.losses} broken. "
+        f"on {counted(found.n, 'row')}: {counts(found)}. "
         "Rows that a search has used prove nothing; `socratune test RUN --data new.csv` does."
     )
 

@@ -36,6 +36,8 @@ class PreflightDone:
     """Calls without an answer."""
     score: float | None
     """Mean reward in [0, 1]; None when no call was answered."""
+    why: str = ""
+    """Why answers got no score, the first of each kind; it may quote a row."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

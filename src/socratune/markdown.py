@@ -101,8 +101,10 @@ def _preflight(facts: Body) -> Iterator[str]:
         yield (
             f"Your prompt scored {_mean(facts['score'])} on {facts['rows']} dev rows, asked {facts['repeats']} times. "
             f"Rows with different answers: {facts['unstable']}. Unreadable answers: {facts['unread']}. "
-            f"Calls without an answer: {facts['failed']}."
+            f"Rows without a score: {facts['failed']}."
         )
+        if why := facts.get("content", {}).get("why"):
+            yield fenced(why)
 
 
 def _dialogues(ledger: Ledger) -> Iterator[str]:

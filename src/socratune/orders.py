@@ -13,14 +13,14 @@ from pydantic import TypeAdapter, ValidationError
 
 from socratune.consent import Consent
 from socratune.given_orders import Models, refuse_given
-from socratune.graphs.engine import Order, Settings
+from socratune.graphs.engine import Order, Settings, changed
 from socratune.graphs.recipes import recipe_named, refuse_method
 from socratune.memory.errors import BadInput
 from socratune.memory.ledger import Ledger
 from socratune.memory.records import JUDGED, PLAIN, Example, Task
 from socratune.memory.runs import RunFolder
 from socratune.tools.config_form import hosts_of
-from socratune.tools.datasets import Row, columns_of, examples, read_rows, well_formed
+from socratune.tools.datasets import Row, as_text, columns_of, examples, read_rows, well_formed
 from socratune.tools.folders import root_of
 from socratune.tools.metrics import check_metric, check_rows, judge_calls
 from socratune.tools.model_spec import NO_HOSTS, is_application, is_code
@@ -31,7 +31,7 @@ from socratune.tools.task_files import AS_WRITTEN, LoadedTask, Overrides, load_t
 from socratune.tools.task_rows import examples_in, read_files
 from socratune.tools.usercode.application import Application
 
-Rows = Sequence[Mapping[str, str]]
+Rows = Sequence[Mapping[str, object]]
 EXPECTED = "expected"
 """The column with the answer, when a task comes without a file that names another."""
 REFUSED = Consent()
@@ -130,15 +130,19 @@ def _file(folder: RunFolder) -> Path:
 def read_task(file: Path, overrides: Overrides = AS_WRITTEN, reading: Reading = PLAINLY) -> LoadedTask:
     """Read a task file, with the models it names found and known, unless the reading brings its own."""
     loaded = load_task(file, overrides=overrides, defaults=reading.defaults, line=reading.line)
-    code = reading.consent.given(loaded.task, root_of(file), at=loaded.source.document.at)
     task = _checked(loaded.task, Path(os.path.abspath(file)).parent, reading)
+    # Last, for it is remembered: a task that is refused for another reason is agreed to by nobody.
+    code = reading.consent.given(loaded.task, root_of(file), at=loaded.source.document.at)
     notes = dict.fromkeys(_price_notes(task, reading))
     return replace(loaded, task=replace(task, code=code), notes=(*loaded.notes, *notes))
 
 
 def _price_notes(task: Task, reading: Reading) -> Iterator[str]:
     for role in task.models.keys() - own_models(task, reading.models).keys():
-        if not is_application(task.models[role]):
+        if is_application(task.models[role]):
+            if task.options.get(role, PLAIN).price is not None:
+                yield f"the price of the {role} is not used: your application alone knows what it pays"
+        else:
             note = price_note(task.models[role], task.options.get(role, PLAIN), reading.hosts)
             yield from [note] if note else []
 
@@ -167,8 +171,8 @@ def check_unchanged(order: Order, ledger: Ledger, *, command: str = "optimize") 
     known = ledger.settings()
     if known and known["fingerprint"] != order.fingerprint:
         raise BadInput(
-            f"the task or its rows have changed since run {ledger.run} began",
-            cure=f"restore them, or start a new run with `socratune {command}`",
+            f"{changed(order, known)} changed since run {ledger.run} began",
+            cure=f"restore what it was, or start a new run with `socratune {command}`",
         )
 
 
@@ -193,6 +197,12 @@ def order_of(
     task: Task, data: Path | Rows, settings: Settings, models: Models | None = None, *, consent: Consent = REFUSED
 ) -> Order:
     """Return the order for a task that was made in Python; files of its code are found in the working folder."""
+    if not isinstance(task.metric, str):
+        raise BadInput(
+            "a metric is named, not passed",
+            place="metric",
+            cure="put the function into a file: metric='python:metric.py:score', and allow_code=True",
+        )
     task, own = _named(task, models or {})
     place = str(data) if isinstance(data, Path) else "data"
     rows = read_rows(data) if isinstance(data, Path) else _rows(data)
@@ -203,9 +213,9 @@ def order_of(
     check_rows(task.metric, found)
     if task.judge is None and judge_calls(task.metric, found):
         task = replace(task, judge=task.optimizer)
-    task = replace(task, code=consent.given(task, Path.cwd(), at=lambda key: key))
     checked = _checked(task, Path.cwd(), Reading(models=own, hosts=settings.hosts))
-    return Order(task=checked, examples=found, settings=settings, models=own)
+    code = consent.given(checked, Path.cwd(), at=lambda key: key)
+    return Order(task=replace(checked, code=code), examples=found, settings=settings, models=own)
 
 
 def _named(task: Task, models: Models) -> tuple[Task, Models]:
@@ -227,10 +237,20 @@ def _rows(data: Rows) -> tuple[Row, ...]:
     return tuple(
         Row(
             place=f"data: row {number}",
-            values={well_formed(name): well_formed(str(value)) for name, value in row.items()},
+            values={well_formed(name): _written(value, place=f"data: row {number}") for name, value in row.items()},
         )
         for number, row in enumerate(data, start=1)
     )
+
+
+def _written(value: object, *, place: str) -> str:
+    """Return a value as a row of a file would have it; what JSON does not know, as Python writes it."""
+    if value is not None and not isinstance(value, bool | dict | list | tuple):
+        return well_formed(str(value))
+    try:
+        return as_text(value)
+    except (ValueError, TypeError) as error:
+        raise BadInput(str(error), place=place, cure="mend the value") from error
 
 
 def _expected(columns: Sequence[str], task: Task, place: str) -> str | None:

@@ -25,6 +25,9 @@ from socratune.events import (
 )
 from socratune.text import one_line
 
+LONGEST_WHY = 400
+"""Characters of why answers got no score."""
+
 
 @dataclass(slots=True, kw_only=True)
 class Progress:
@@ -83,11 +86,12 @@ def line_of(_: object) -> str:
 
 @line_of.register
 def _(event: PreflightDone) -> str:
-    score = "no score" if event.score is None else f"{event.score:.2f}"
-    failed = f"; {counted(event.failed, 'call')} failed" if event.failed else ""
+    score = "got no score" if event.score is None else f"scores {event.score:.2f}"
+    failed = f"; {counted(event.failed, 'row')} without a score" if event.failed else ""
+    why = f". {one_line(event.why, most=LONGEST_WHY)}" if event.why else ""
     return (
-        f"preflight: your prompt scores {score} on {counted(event.rows, 'dev row')}, {event.unread} unreadable; "
-        f"asked {event.repeats} times, {event.unstable} came out differently{failed}"
+        f"preflight: your prompt {score} on {counted(event.rows, 'dev row')}, {event.unread} unreadable; "
+        f"asked {event.repeats} times, {event.unstable} came out differently{failed}{why}"
     )
 
 

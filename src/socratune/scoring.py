@@ -6,7 +6,7 @@ import math
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from socratune.agents.evaluator import Evaluator
@@ -119,7 +119,8 @@ def scores_kept(file: Path, run: str, order: Order) -> Iterator[Ledger]:
     ledger = Ledger.open(file, run)
     try:
         check_unchanged(order, ledger, command="eval")
-        ledger.begin_run({"fingerprint": order.fingerprint})
+        code = [asdict(each) for each in order.task.code]
+        ledger.begin_run({"fingerprint": order.fingerprint, "task": {"code": code}})
         ledger.take_over()
         yield ledger
     finally:

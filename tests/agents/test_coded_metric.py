@@ -127,6 +127,17 @@ async def test_a_metric_that_scores_none_of_the_first_outputs_pauses_the_run(she
         await metric.score("sales", ROW, phase="search")
 
 
+async def test_a_metric_that_scores_too_few_of_the_first_outputs_pauses_the_run(shelf: Shelf) -> None:
+    metric = shelf.metric("mostly")
+    for _ in range(15):
+        await metric.score("good", ROW, phase="search")
+    for _ in range(4):
+        with pytest.raises(FinalFailure):
+            await metric.score("bad", ROW, phase="search")
+    with pytest.raises(Paused, match=r"5 of the first 20 outputs .* row r1: .*'qeue' .*start a new run"):
+        await metric.score("bad", ROW, phase="search")
+
+
 async def test_a_metric_that_has_scored_once_is_not_taken_for_broken(shelf: Shelf) -> None:
     metric = shelf.metric("mostly")
     assert (await metric.score("good", ROW, phase="search")).reward == 1.0

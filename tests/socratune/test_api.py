@@ -2,7 +2,10 @@ from __future__ import annotations
 
 import csv
 import io
+import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,7 +28,7 @@ from socratune import (
 )
 from socratune.events import RunEvent
 from socratune.given_orders import Models
-from socratune.orders import resolve_model
+from socratune.orders import order_of, resolve_model
 from socratune.tools.models import Request, ScriptedModel
 
 from .conftest import lay_out, tickets
@@ -138,3 +141,28 @@ def test_checkout_without_links_says_what_to_do(tmp_path: Path, folder: str) -> 
     (tmp_path / folder).write_text(f"../../{folder}")
     with pytest.raises(ImportError, match=r"core\.symlinks"):
         socratune._check_links(tmp_path)
+
+
+def test_a_nested_answer_is_the_same_from_python_as_from_a_file(tmp_path: Path) -> None:
+    nested: list[dict[str, object]] = [
+        {"ticket": f"What about parcel {n}?", "expected": {"queue": "sales", "open": True}, "notes": [n], "left": None}
+        for n in range(20)
+    ]
+    file = tmp_path / "rows.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in nested))
+    asked = replace(TASK, metric="json")
+    given = order_of(asked, nested, Settings())
+    assert given.examples == order_of(asked, file, Settings()).examples
+    assert given.examples[0].expected == '{"queue":"sales","open":true}'
+
+
+def test_a_function_in_the_place_of_a_metric_is_refused_with_its_cure(tmp_path: Path) -> None:
+    mine: Any = lambda output, row: 1.0  # noqa: E731  # what people write
+    with pytest.raises(BadInput, match=r"metric='python:metric\.py:score'"):
+        optimize(replace(TASK, metric=mine), rows(60), home=tmp_path)
+
+
+def test_bad_input_comes_without_the_loop_that_was_not_there(tmp_path: Path) -> None:
+    with pytest.raises(BadInput) as refused:
+        optimize(TASK, home=tmp_path)
+    assert refused.value.__context__ is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import stat
 import subprocess
@@ -253,9 +254,23 @@ def test_resuming_with_another_application_is_refused(command: Command, tmp_path
     paused = command("optimize", file, "--yes", "--allow-code")
     assert paused.code == 4
     assert "ZeroDivisionError: division by zero (app.py:5)" in paused.err
+    assert "mend it and start a new run" in paused.err
     (tmp_path / "app.py").write_text(CANARY)
     refused = command("resume", "last", "--allow-code", "--yes")
-    assert (refused.code, "have changed since" in refused.err) == (2, True)
+    assert (refused.code, "app.py has changed since" in refused.err) == (2, True)
+
+
+def test_an_exception_on_one_row_is_told_with_the_row(command: Command, tmp_path: Path) -> None:
+    raises = (
+        f'    if row["ticket"] == {rows(24)[8]["ticket"]!r}:\n        raise ValueError("cannot read this layout")\n'
+    )
+    code = CANARY.replace('    return "shipping"', f'{raises}    return "shipping"')
+    scored = command("eval", application(tmp_path, code, rows=24), "--yes", "--allow-code", "--json")
+    said = "1 answer got no score, the first on row r9: the application raised ValueError: cannot read this layout"
+    assert [each for each in scored.json["warnings"] if said in each]
+    (tmp_path / "app.py").write_text(f"{code}# mended\n")
+    again = command("resume", scored.json["run"], "--yes", "--allow-code")
+    assert (again.code, "app.py has changed since" in again.err) == (2, True)
 
 
 def test_a_run_goes_on_once_the_service_behind_its_application_is_back(command: Command, tmp_path: Path) -> None:
@@ -359,3 +374,56 @@ def test_python_runs_code_of_a_task_file_once_it_is_allowed(tmp_path: Path) -> N
         optimize(file, home=tmp_path / "home", settings=WITHOUT_MEMORY)
     result = optimize(file, home=tmp_path / "home", settings=WITHOUT_MEMORY, allow_code=True)
     assert result.target == "python:app.py:answer"
+
+
+def test_what_only_looks_at_an_application_needs_no_consent_and_calls_nothing(command: Command, tmp_path: Path) -> None:
+    file = application(tmp_path, CANARY, rows=60)
+    forecast = command("estimate", file, "--budget", "700", "--price", "target=1,2")
+    assert forecast.code == 0
+    said = " ".join((forecast.out + forecast.err).split())
+    assert re.search(r"target .* its own optimizer", said)
+    assert "the price of the target is not used" in said
+    assert "a bare number is USD" in said
+    checked = command("doctor", file, "--call")
+    assert (checked.code, "your application; a run calls it" in " ".join(checked.out.split())) == (0, True)
+    assert not (tmp_path / "canary").exists()
+
+
+def test_a_task_that_is_refused_for_another_reason_is_not_agreed_to(command: Command, tmp_path: Path) -> None:
+    file = application(tmp_path, CANARY, rows=60)
+    written = file.read_text()
+    file.write_text(written.replace("sim:ticket-routing:strong", "nowhere:at-all"))
+    assert command("optimize", file, "--yes", "--allow-code").code == 2
+    file.write_text(written)
+    asked = command("optimize", file, "--yes")
+    assert (asked.code, "code that would run" in asked.err) == (2, True)
+
+
+def test_solved_rows_are_not_tried_as_a_prompt_for_an_application(command: Command, tmp_path: Path) -> None:
+    code = CANARY.replace('    return "shipping"', '    assert len(messages) == 1\n    return "shipping"')
+    done = command("optimize", application(tmp_path, code, rows=60), "--yes", "--allow-code")
+    assert ("baseline 'think'" in done.err, "baseline 'demos'" in done.err) == (True, False)
+
+
+def test_a_function_of_another_signature_is_told_how_it_is_called(command: Command, tmp_path: Path) -> None:
+    code = CANARY.replace("def answer(messages, row):", "def answer(prompt, text):").replace(
+        '"shipping"', "text.lower()"
+    )
+    paused = command("optimize", application(tmp_path, code, rows=24), "--yes", "--allow-code")
+    assert (paused.code, "it is called as answer(messages, row)" in " ".join(paused.err.split())) == (4, True)
+
+
+def test_exceptions_of_a_metric_are_told_before_the_search_and_at_its_end(command: Command, tmp_path: Path) -> None:
+    (tmp_path / ".socratune").mkdir()
+    (tmp_path / ".socratune" / "salt").write_text("tests\n")
+    file = lay_out(tmp_path, rows=60)
+    file.write_text(TASK.replace("metric: exact", "metric: python:app.py:metric"))
+    odd = [row["ticket"] for row in rows(60)[7::9]]
+    raises = f'    if row["ticket"] in {odd!r}:\n        raise LookupError("no such queue")\n    return output.strip()'
+    (tmp_path / "app.py").write_text(CANARY.replace("    return output.strip()", raises))
+    done = command("optimize", file, "--yes", "--allow-code", "--json", "--no-memory")
+    assert done.code in (0, 3)
+    assert any("the metric raised LookupError: no such queue (app.py:9)" in each for each in done.json["warnings"])
+    assert re.search(
+        r"preflight: .* without a score\. .* the first on row r\d+: the metric raised LookupError", done.err
+    )

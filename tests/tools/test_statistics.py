@@ -14,6 +14,7 @@ from socratune.tools.statistics import (
     advantage,
     alpha_for_look,
     compare,
+    counts,
     detectable,
     interval,
     paired_gain,
@@ -45,6 +46,11 @@ def tables(draw: st.DrawFn) -> tuple[int, int, int]:
 
 def test_seventeen_fixed_and_five_broken_of_a_hundred_is_an_improvement_of_4_to_20_points() -> None:
     assert sentence(binary(17, 5, 100)) == "Improved by 12 points (90 % interval 4 to 20): 17 fixed, 5 broken of 100."
+
+
+def test_rows_that_are_graded_are_better_or_worse_and_not_fixed_or_broken() -> None:
+    graded = compare([0.2, 0.5, 0.7, 0.5] * 10, [0.6, 0.9, 0.6, 0.5] * 10)
+    assert counts(graded) == "20 better, 10 worse of 40"
 
 
 def test_nine_fixed_and_four_broken_of_forty_is_promising() -> None:

@@ -131,8 +131,20 @@ async def outcome(function: Callable[..., Any], use: Use, file: str, arguments: 
     except Unusable as error:
         return {"error": f"{error} ({place(function, file)})"}
     except (Exception, SystemExit) as error:  # noqa: BLE001  # whatever the user's function does is told
-        return {"error": told(error, file)}
+        return {"error": f"{told(error, file)}{_called_as(function, use, error)}"}
     return {"value": value}
+
+
+def _called_as(function: Callable[..., Any], use: Use, error: BaseException) -> str:
+    """Return how a function is called, when it seems to expect something else."""
+    try:
+        names = _positional(function)
+    except (TypeError, ValueError):  # of some built-in functions nothing is known
+        return ""
+    was_entered = any(frame.f_code is _code(function) for frame, _ in traceback.walk_tb(error.__traceback__))
+    fits = not names or tuple(names) == use.names or (was_entered and use.is_free)
+    name = getattr(function, "__name__", type(function).__name__)
+    return "" if fits else f"; it is called as {name}({', '.join(use.names)})"
 
 
 def _small(value: dict[str, object]) -> dict[str, object]:
@@ -204,8 +216,12 @@ class Use:
         self,
         arrange: Callable[[Callable[..., Any], Arguments], tuple[object, ...]],
         read: Callable[[Any], dict[str, object]],
+        *,
+        names: tuple[str, ...],
+        is_free: bool,
     ) -> None:
-        self.arrange, self.read = arrange, read
+        """`names` are the usual arguments; when `is_free`, others are no sign of a mistake."""
+        self.arrange, self.read, self.names, self.is_free = arrange, read, names, is_free
 
 
 class Columns(dict[str, str]):
@@ -275,7 +291,10 @@ def _kind(value: object) -> str:
     return "None" if value is None else f"a {type(value).__name__}"
 
 
-USES = {"application": Use(_as_turns, _answer_of), "metric": Use(_as_metric, _score_of)}
+USES = {
+    "application": Use(_as_turns, _answer_of, names=("messages", "row"), is_free=False),
+    "metric": Use(_as_metric, _score_of, names=("output", "row"), is_free=True),
+}
 
 if __name__ == "__main__":
     main()

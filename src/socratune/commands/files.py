@@ -24,7 +24,7 @@ RowsFile = Annotated[Path, typer.Argument(metavar="ROWS", help="Labelled rows: c
 OTHER_TARGET = "anthropic:claude-haiku-4-5"
 KEYLESS = (
     "A server of your own needs none, `openai:NAME@http://127.0.0.1:11434/v1` for one; "
-    "`socratune demo` shows a run without any model."
+    "your own application, too, `python:app.py:FUNCTION`; `socratune demo` shows a run without any model."
 )
 Form = Annotated[Literal["text", "promptfoo", "langchain", "json"], typer.Option("--to", help="The form to write.")]
 ExportFile = Annotated[Path | None, typer.Option("--out", metavar="FILE", help="A new file; stdout without it.")]

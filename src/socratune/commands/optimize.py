@@ -48,9 +48,10 @@ def estimate(file: TaskFile, choices: Choices, pace: Pace, manner: Trusting) -> 
     from rich.console import Console
 
     from socratune.before import as_record, forewarning, outlook_of
+    from socratune.consent import IDLE
 
     saved = ordered(file, choices, pace, manner)
-    loaded = saved.load(manner.consent, keyless=True)
+    loaded = saved.load(IDLE, keyless=True)
     outlook = outlook_of(loaded, manner.place, hosts=saved.settings.hosts)
     if manner.json:
         typer.echo(json.dumps(as_record(outlook)))
