@@ -67,7 +67,11 @@ def _remove(gone: Sequence[Entry], kept: Sequence[Entry], manner: Manner) -> Non
     for entry in kept:
         typer.echo(f"  kept: {_described(entry)}; `{manner.command('runs', 'rm', entry.run)}` removes it", err=True)
     if gone and not manner.yes:
-        confirm(f"Remove {len(gone)} run{'' if len(gone) == 1 else 's'}? {KEPT}", cure="pass --yes")
+        confirm(
+            f"Remove {len(gone)} run{'' if len(gone) == 1 else 's'}? {KEPT}",
+            cure="pass --yes",
+            no="Nothing is removed.",
+        )
     remove(manner.place, gone)
     if manner.json:
         record = {"removed": [each.run for each in gone], "kept": [each.run for each in kept]}
