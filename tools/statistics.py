@@ -214,6 +214,13 @@ def sentence(verdict: Verdict, *, run: str = "RUN", pairs: bool = False) -> str:
     return f"No reliable improvement; a gain above {_points(ruled_out)} is ruled out."
 
 
+def difference(verdict: Verdict) -> str:
+    """Return the difference with its interval, whose width follows from the error rate of the look."""
+    whole, width = round(verdict.difference * 100), _percent(1 - 2 * verdict.alpha)
+    ends = f"{round(verdict.low * 100):+d} to {round(verdict.high * 100):+d}"
+    return f"The difference: {whole:+d} point{'' if abs(whole) == 1 else 's'}, {width} interval {ends}."
+
+
 def counts(verdict: Verdict, *, pairs: bool = False) -> str:
     """Return how many rows went up and down; of `pairs` none was wrong before, so none is fixed."""
     up, down = ("better", "worse") if pairs else ("fixed", "broken")

@@ -21,7 +21,7 @@ from socratune.memory.records import Prompt, Role
 from socratune.progress import points
 from socratune.text import CAVEAT, one_line, plain, prompt_diff
 from socratune.tools.model_spec import is_application
-from socratune.tools.statistics import counts
+from socratune.tools.statistics import counts, difference
 
 COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 MOST_RULES = 6
@@ -55,8 +55,7 @@ def _verdict(result: Result) -> RenderableType:
     verdict = result.verdict
     if verdict is None or verdict.n == 0 or result.status == "improved":
         return said
-    ends = f"{round(verdict.low * 100):+d} to {round(verdict.high * 100):+d}"
-    return Group(said, Text(f"The difference: {points(verdict.difference)}, 90 % interval {ends}."))
+    return Group(said, Text(difference(verdict)))
 
 
 def _scores(result: Result) -> RenderableType:
