@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import typer
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -25,6 +25,7 @@ from socratune.memory.runs import RunFolder
 from socratune.options import Manner
 from socratune.orders import Reading, SavedOrder, read_task
 from socratune.outcome import replace_text, short
+from socratune.printing import printed
 from socratune.progress import counted
 from socratune.running import Stopper, resumable, stoppable, tell
 from socratune.scoring import Contestant, Scored, bench, mean_interval, scores_kept, shared
@@ -152,7 +153,7 @@ def evaluate(saved: SavedOrder, folder: RunFolder, manner: Manner) -> None:
     if manner.json:
         typer.echo(json.dumps(found.as_dict()))
     else:
-        Console(highlight=False).print(_shown(found))
+        printed(_shown(found))
 
 
 def _tasks(saved: SavedOrder, consent: Consent) -> dict[str, LoadedTask]:

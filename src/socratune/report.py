@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from rich.console import Group, RenderableType
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -39,14 +38,17 @@ class Surroundings:
     """What can be typed next: a meaning by the command."""
 
 
-def summary(result: Result, around: Surroundings) -> RenderableType:
-    """Return the whole summary."""
-    parts = [_verdict(result), _scores(result), *_changes(result), *_diff(result), _cost(result)]
+def summary(result: Result, around: Surroundings, *, brief: bool = False) -> RenderableType:
+    """Return the whole summary; a brief one leaves out what the report has as well."""
+    parts = [_verdict(result), _scores(result)]
+    if not brief:
+        parts += [*_changes(result), *_diff(result), _cost(result)]
     parts += [_files(around), _next(around)]
     parts += [Text(f"Note: {plain(warning)}", style="yellow") for warning in result.warnings]
     if result.simulated:
         parts.append(Text(CAVEAT, style="bold magenta"))
-    return Group(*(Padding(part, (0, 0, 1, 0)) for part in parts[:-1]), parts[-1])
+    # Not rich's padding, which would cut the long lines of a diff.
+    return Group(*(each for part in parts[:-1] for each in (part, Text(""))), parts[-1])
 
 
 def _verdict(result: Result) -> RenderableType:
@@ -120,7 +122,8 @@ def diff_lines(old: Prompt, new: Prompt) -> Text | None:
     lines = prompt_diff(old, new)
     if not lines:
         return None
-    return Text("\n").join(Text(line, style=COLOURS.get(line[:1], "")) for line in lines)
+    whole = Text("\n", overflow="ignore", no_wrap=True)  # what is copied from it has no line breaks of ours
+    return whole.join(Text(line, style=COLOURS.get(line[:1], "")) for line in lines)
 
 
 def _cost(result: Result) -> RenderableType:

@@ -11,7 +11,6 @@ from pathlib import Path
 from statistics import fmean
 
 import typer
-from rich.console import Console
 from rich.text import Text
 
 from socratune.agreement import agree
@@ -28,6 +27,7 @@ from socratune.memory.runs import RunFolder
 from socratune.options import Manner
 from socratune.orders import REFUSED, SavedOrder, check_unchanged, examples_of
 from socratune.outcome import read_result, short
+from socratune.printing import printed
 from socratune.running import EXIT_CODES, Stopper, resumable, stoppable, tell
 from socratune.scoring import Bench, Contestant, bench, scores_kept, shared
 from socratune.standing import opened
@@ -170,11 +170,10 @@ def _show(run: FinishedRun, look: Look, verdict: Verdict, manner: Manner) -> Non
     if manner.json:
         typer.echo(json.dumps(look_record(look, verdict, run=run.folder.id, sentence=said)))
         return
-    console = Console(highlight=False)
-    console.print(Text(said, style="bold"))
+    printed(Text(said, style="bold"))
     for line in look_lines(look, verdict, pairs=run.result.pairs):
-        console.print(Text(line), soft_wrap=True)
+        printed(Text(line))
     if verdict.status == "improved":
-        console.print(Text(f"Put it into your file: {manner.command('apply', run.folder.id)}"))
+        printed(Text(f"Put it into your file: {manner.command('apply', run.folder.id)}"))
     if run.loaded.task.target.startswith("sim:"):
-        console.print(Text(CAVEAT, style="bold magenta"))
+        printed(Text(CAVEAT, style="bold magenta"))

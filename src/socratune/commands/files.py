@@ -101,14 +101,13 @@ def apply(run: RunName, manner: Manner) -> None:
 
 def _agree_to_write(result: Result, file: str, manner: Manner) -> None:
     """Show what changes, and ask."""
-    from rich.console import Console
-
     from socratune.agreement import confirm
+    from socratune.printing import printed
     from socratune.report import diff_lines
     from socratune.text import plain
 
     if (diff := diff_lines(result.seed.prompt, result.best.prompt)) is not None and not manner.quiet:
-        Console(stderr=True, highlight=False).print(diff, soft_wrap=True)
+        printed(diff, stderr=True)
     if not manner.yes:
         confirm(
             f"Write this into {plain(file)}?", cure="pass --yes to write without being asked", no="Nothing is written."

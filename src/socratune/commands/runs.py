@@ -24,6 +24,7 @@ def runs(context: typer.Context, manner: Manner) -> None:
     from rich.console import Console
 
     from socratune.listing import entries, table
+    from socratune.printing import printed
 
     if context.invoked_subcommand is not None:
         if manner != Manner(home=home_folder()):
@@ -38,8 +39,7 @@ def runs(context: typer.Context, manner: Manner) -> None:
     if not found:
         typer.echo(f"There are no runs in {manner.home} yet. `socratune demo` makes one without a key.")
         return
-    console = Console(highlight=False)
-    console.print(table(found, manner, width=console.width))
+    printed(table(found, manner, width=Console().width))
 
 
 def rm(names: RunNames, manner: Manner) -> None:
