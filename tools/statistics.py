@@ -77,6 +77,15 @@ def alpha_for_look(look: int) -> float:
     return math.ldexp(ALPHA, 1 - look)
 
 
+def looked_before(alpha: float) -> str:
+    """Say what it means that some of the rows were tested on before."""
+    width = _percent(1 - 2 * alpha)
+    return (
+        f"An earlier run tested on some of these rows, so this look may err with a chance of {alpha:g} instead of "
+        f"{ALPHA:g}, and its interval is the wider {width} one"
+    )
+
+
 def _status(p: float, alpha: float) -> Literal["improved", "promising", "no_improvement"]:
     if p <= alpha:
         return "improved"

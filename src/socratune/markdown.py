@@ -13,7 +13,7 @@ from socratune.graphs.result import Result, Side
 from socratune.memory.ledger import Event, Ledger
 from socratune.report import cost_rows, heading, trouble
 from socratune.text import CAVEAT, fenced, plain, prompt_diff
-from socratune.tools.statistics import counts
+from socratune.tools.statistics import ALPHA, counts, looked_before
 
 Body = Mapping[str, Any]
 
@@ -65,11 +65,12 @@ def _test(result: Result) -> str:
     split = f"Rows: {sizes['train']} train, {sizes['dev']} dev, {sizes['test']} test."
     if verdict is None or verdict.n == 0:
         return f"{split} The test rows stay sealed."
+    before = f" {looked_before(verdict.alpha)}." if verdict.alpha < ALPHA else ""
     return (
-        f"{split} The test rows were used, once: {counts(verdict, pairs=result.pairs)}, difference "
+        f"{split} This run used the test rows, once: {counts(verdict, pairs=result.pairs)}, difference "
         f"{verdict.difference:+.3f}, interval {verdict.low:+.3f} to {verdict.high:+.3f}, one-sided p = "
         f"{verdict.p:.2g} at alpha {verdict.alpha:g} ({verdict.method}). A gain of {verdict.detectable:.2f} has an "
-        "80 % chance to be proven on so many rows."
+        f"80 % chance to be proven on so many rows.{before}"
     )
 
 

@@ -20,7 +20,7 @@ from socratune.memory.records import Prompt, Role
 from socratune.progress import points
 from socratune.text import CAVEAT, one_line, plain, prompt_diff
 from socratune.tools.model_spec import is_application
-from socratune.tools.statistics import counts, difference
+from socratune.tools.statistics import ALPHA, counts, difference, looked_before
 
 COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 MOST_RULES = 6
@@ -55,9 +55,11 @@ def _verdict(result: Result) -> RenderableType:
     styles = {"improved": "bold green", "promising": "bold yellow"}
     said = Text(plain(result.sentence), style=styles.get(result.status, "bold"))
     verdict = result.verdict
-    if verdict is None or verdict.n == 0 or result.status == "improved":
+    if verdict is None or verdict.n == 0:
         return said
-    return Group(said, Text(difference(verdict)))
+    told = [] if result.status == "improved" else [difference(verdict)]
+    told += [f"{looked_before(verdict.alpha)}."] if verdict.alpha < ALPHA else []
+    return Group(said, *map(Text, told))
 
 
 def _scores(result: Result) -> RenderableType:
@@ -173,12 +175,21 @@ def trouble(result: Result) -> list[str]:
         f"Up to {result.lost_usd:.4f} USD more was in flight when the run was killed.": result.lost_usd > 0,
         "An answer scores 1 when it is better than your own prompt's, 0.5 for a tie.": result.pairs,
         f"The search ended: {_ended(result.stop_reason)}.": True,
+        _passed_over(result): result.passed_over is not None,
+        result.left_over: result.left_over != "",
     }
     return [sentence for sentence, applies in told.items() if applies]
 
 
+def _passed_over(result: Result) -> str:
+    chosen = "your own prompt" if result.best.id == result.seed.id else f"the earlier {result.best.id[:6]}"
+    last = (result.passed_over or "")[:6]
+    return f"The last leader, {last}, is not the best found: on the dev rows it is not surely ahead of {chosen}."
+
+
 def _ended(reason: str) -> str:
     words = {
+        "nothing new to try": "the same failures led to no new edit",
         "patience": "no edit was accepted any more",
         "nothing left to mend": "the train rows show no failure any more that an edit could mend",
     }
