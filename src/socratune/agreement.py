@@ -57,6 +57,13 @@ def needs_consent(sendings: Iterable[Sending], manner: Manner) -> bool:
     return not manner.yes and not all(sending.simulated for sending in sendings)
 
 
+def need_somebody(sendings: Iterable[Sending], manner: Manner) -> None:
+    """Raise `BadInput` when real models would be called and nobody can be asked."""
+    if needs_consent(sendings, manner) and not sys.stdin.isatty():
+        problem = "real models are called, which may cost money, and nobody is here to be asked"
+        raise BadInput(problem, cure="pass --yes")
+
+
 def agree(sendings: Sequence[Sending], manner: Manner, *, told: Sequence[str] = ()) -> None:
     """Ask before real models are called; `told` is said first, line by line.
 
@@ -66,10 +73,7 @@ def agree(sendings: Sequence[Sending], manner: Manner, *, told: Sequence[str] = 
         return
     for line in told:
         typer.echo(plain(line), err=True)
-    if not sys.stdin.isatty():
-        raise BadInput(
-            "real models are called, which may cost money, and nobody is here to be asked", cure="pass --yes"
-        )
+    need_somebody(sendings, manner)
     if not typer.confirm("Start?", err=True):
         typer.echo("Nothing was called.", err=True)
         raise typer.Exit(1)

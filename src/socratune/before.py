@@ -123,10 +123,9 @@ def _missing(task: Task, hosts: Mapping[str, str], own: Models) -> Iterator[str]
 
 
 def _unpriced(task: Task, prices: Mapping[Role, Price | None]) -> Iterator[str]:
-    for role, price in prices.items():
-        if price is None and task.budget.usd is not None:
-            yield str(unpriced(task.models[role], role))
-            return
+    unknown = {role: task.models[role] for role, price in prices.items() if price is None}
+    if unknown and task.budget.usd is not None:
+        yield str(unpriced(unknown))
 
 
 def as_record(outlook: Outlook) -> dict[str, Any]:
@@ -276,8 +275,10 @@ def _rounded(number: int) -> int:
 
 def _caps(outlook: Outlook) -> str:
     found = outlook.forecast
-    first = f"{UNITS[found.first_cap]} run out first" if found.first_cap else "a search is likely to end before"
+    unit = UNITS.get(found.first_cap or "", "")
+    first = f"the {unit} are used up first" if unit else "a search is likely to end before any cap is reached"
     paid = "; simulated, so nothing is paid" if outlook.simulated else ""
+    paid += "; a run does not start before what is missing is there" if outlook.missing else ""
     return f"{caps_of(outlook.budget)}; about {found.rounds} rounds of proposals fit; {first}{paid}"
 
 

@@ -16,7 +16,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from socratune.agreement import agree, needs_consent
+from socratune.agreement import agree, need_somebody, needs_consent
 from socratune.api import carry_out
 from socratune.before import caps_of, forewarning, outlook_of, sendings_of
 from socratune.graphs.engine import Order, Watch
@@ -63,10 +63,11 @@ def go_on(saved: SavedOrder, folder: RunFolder, manner: Manner, *, loaded: Loade
 def forewarn(loaded: LoadedTask, manner: Manner, hosts: Mapping[str, str]) -> None:
     """Say what the run may use, what its rows can prove and which texts go where; ask when real models are called."""
     outlook = outlook_of(loaded, manner.place, hosts=hosts)
-    if not manner.quiet or needs_consent(outlook.sendings, manner):
-        printed(forewarning(outlook), stderr=True)
     if outlook.missing:
         raise BadInput(outlook.missing[0])
+    need_somebody(outlook.sendings, manner)
+    if not manner.quiet or needs_consent(outlook.sendings, manner):
+        printed(forewarning(outlook), stderr=True)
     agree(outlook.sendings, manner)
 
 
