@@ -231,9 +231,14 @@ def difference(verdict: Verdict) -> str:
 
 
 def counts(verdict: Verdict, *, pairs: bool = False) -> str:
-    """Return how many rows went up and down; of `pairs` none was wrong before, so none is fixed."""
-    up, down = ("better", "worse") if pairs else ("fixed", "broken")
-    return f"{verdict.wins} {up}, {verdict.losses} {down} of {verdict.n}"
+    """Return how many rows went up and down, and of how many."""
+    return f"{moved(verdict, pairs=pairs)} of {verdict.n}"
+
+
+def moved(verdict: Verdict, *, pairs: bool = False) -> str:
+    """Return how many rows went up and down; of `pairs` and of graded rewards none is simply right or wrong."""
+    up, down = ("better", "worse") if pairs or verdict.method == "permutation" else ("fixed", "broken")
+    return f"{verdict.wins} {up}, {verdict.losses} {down}"
 
 
 def _points(share: float) -> str:

@@ -32,7 +32,7 @@ from socratune.scoring import Contestant, Scored, bench, mean_interval, scores_k
 from socratune.text import CAVEAT, plain
 from socratune.tools.agreement import contradictions
 from socratune.tools.metrics import judge_calls
-from socratune.tools.statistics import compare
+from socratune.tools.statistics import compare, moved
 from socratune.tools.task_files import LoadedTask
 from socratune.tools.task_notes import own_cost
 
@@ -89,7 +89,7 @@ def compared(found: Verdict) -> str:
     return (
         f"Scores {points} point{'' if points == 1 else 's'} {'lower' if found.difference < 0 else 'higher'} "
         f"({round((1 - 2 * found.alpha) * 100)} % interval {round(found.low * 100)} to {round(found.high * 100)}) "
-        f"on {counted(found.n, 'row')}: {found.wins} fixed, {found.losses} broken. "
+        f"on {counted(found.n, 'row')}: {moved(found)}. "
         "Rows that a search has used prove nothing; `socratune test RUN --data new.csv` does."
     )
 

@@ -83,10 +83,10 @@ def line_of(_: object) -> str:
 
 @line_of.register
 def _(event: PreflightDone) -> str:
-    score = "no score" if event.score is None else f"{event.score:.2f}"
+    score = "gets no score" if event.score is None else f"scores {event.score:.2f}"
     failed = f"; {counted(event.failed, 'call')} failed" if event.failed else ""
     return (
-        f"preflight: your prompt scores {score} on {counted(event.rows, 'dev row')}, {event.unread} unreadable; "
+        f"preflight: your prompt {score} on {counted(event.rows, 'dev row')}, {event.unread} unreadable; "
         f"asked {event.repeats} times, {event.unstable} came out differently{failed}"
     )
 

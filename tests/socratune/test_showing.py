@@ -180,3 +180,14 @@ def shown(result: Result) -> str:
     file = io.StringIO()
     Console(file=file, width=1000).print(summary(result, AROUND))
     return file.getvalue()
+
+
+def test_the_report_says_what_was_wrong_on_the_rows_that_an_edit_was_made_from(finished: Finished) -> None:
+    folder = Home(path=finished.home).run(finished.id)
+    result = read_result(folder)
+    row = result.changes[0].evidence[0]
+    with opened(folder) as ledger:
+        text = markdown(result, ledger)
+    (line,) = [line for line in text.splitlines() if line.startswith(f"{row}: ")][:1]
+    assert line.startswith(f"{row}: expected ")
+    assert "is the 12th row of the data" in text
