@@ -134,7 +134,7 @@ async def choose(state: SearchState, runtime: Runtime[SearchDeps]) -> Command[Li
         asked = deps.policy().ask(deps.recipe.moves, subgoals=len(_planned(deps, number).subgoals))
         moves = _MOVES.dump_python(asked, mode="json")
         if _in_vain(deps, number, moves):
-            end: Command[Literal["propose", "curate"]] = Command(goto="curate", update={"stop": "nothing left to mend"})
+            end: Command[Literal["propose", "curate"]] = Command(goto="curate", update={"stop": "nothing new to try"})
             return end
         made = await deps.journal.record("moves", str(number), {"moves": moves})
     payloads = [ProposeState(round=number, index=index, move=move) for index, move in enumerate(made.body["moves"])]

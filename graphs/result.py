@@ -15,6 +15,8 @@ from socratune.tools.statistics import sentence
 from socratune.tools.unscored import unscored
 
 SCHEMA_VERSION = 1
+NOTHING_LEFT = "nothing left to mend"
+"""Why a search ended whose train rows showed no failure more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +78,8 @@ class Result:
     preflight: Mapping[str, Any]
     warnings: tuple[str, ...]
     cached: int = 0
+    passed_over: CandidateId | None = None
+    """The last leader of the search when all of dev, or a shorter prompt, spoke for another finalist."""
 
     @property
     def sentence(self) -> str:
@@ -85,6 +89,19 @@ class Result:
         why = "no edit got past the gate" if self.edits else "no edit was tried to the end"
         why = "what passed the gate did not hold on the rest of dev" if self.accepted else why
         return f"No reliable improvement: {why}, so the test rows stay sealed."
+
+    @property
+    def left_over(self) -> str:
+        """What more there is to gain when the train rows had nothing more to show; empty otherwise."""
+        if self.stop_reason != NOTHING_LEFT:
+            return ""
+        split, score, rows = "test", self.best.test, self.verdict.n if self.verdict else 0
+        if score is None:
+            split, score, rows = "dev", self.best.dev, self.dev_rows
+        if score is None or score >= 1:
+            return ""
+        shown = f"{self.splits['train']} train rows show no failure that is left to mend"
+        return f"The best found scores {score:.3f} on {rows} {split} rows, but the {shown}: label more rows."
 
     @property
     def pairs(self) -> bool:
@@ -191,7 +208,14 @@ def result_of(ledger: Ledger, *, cached: int = 0) -> Result:
         preflight=preflight.body if preflight else {},
         warnings=(*settings["warnings"], *unscored(ledger), *contradictions(*ledger.agreement())),
         cached=cached,
+        passed_over=_passed_over(ledger, finalist),
     )
+
+
+def _passed_over(ledger: Ledger, finalist: CandidateId) -> CandidateId | None:
+    leaders = ledger.events("leader")
+    last = CandidateId(leaders[-1].body["leader"]) if leaders else finalist
+    return None if last == finalist else last
 
 
 def _shared_mean(scores: Mapping[ExampleId, float], other: Mapping[ExampleId, float]) -> float | None:

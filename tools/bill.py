@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from socratune.memory.errors import BadInput
+from socratune.memory.errors import BadInput, unmarked
 from socratune.memory.ledger import PaidReply, Spent
 from socratune.memory.records import Role
 from socratune.memory.usage import Usage
@@ -66,13 +66,19 @@ def worst_case(
 
 def need_prices(models: Mapping[Role, LanguageModel], purse: Purse) -> None:
     """Raise `BadInput` when a cap in USD would not hold; what an application costs only it can say."""
-    for role, model in models.items():
-        if purse.budget.usd is not None and model.price is None and not isinstance(model, ReadsRow):
-            raise unpriced(model.name, role)
+    if purse.budget.usd is None:
+        return
+    unknown = {r: m.name for r, m in models.items() if m.price is None and not isinstance(m, ReadsRow)}
+    if unknown:
+        raise unpriced(unknown)
 
 
-def unpriced(name: str, role: Role) -> BadInput:
-    """Return what is said of a model without a price under a cap in USD."""
-    given = "IN,OUT" if role == "target" else f"{role}=IN,OUT"
-    cure = f"give it in USD for a million tokens, --price {given}, or cap the run by rollouts instead of usd"
-    return BadInput(f"the price of {name} is not known", cure=cure)
+def unpriced(models: Mapping[Role, str]) -> BadInput:
+    """Return what is said of models without a price, by role, under a cap in USD."""
+    options = " ".join(f"--price {'' if role == 'target' else f'{role}='}IN,OUT" for role in models)
+    names = list(dict.fromkeys(map(unmarked, models.values())))
+    problem = f"the price of {names[0]} is not known"
+    if len(names) > 1:
+        problem = f"the prices of {', '.join(names[:-1])} and {names[-1]} are not known"
+    cure = f"give it in USD for a million tokens, {options}, or cap the run by rollouts instead of usd"
+    return BadInput(problem, cure=cure)

@@ -20,7 +20,7 @@ from socratune.tools.metrics import judge_calls
 from socratune.tools.price import Price
 from socratune.tools.purse import CAPS, Cap
 from socratune.tools.splits import Splits
-from socratune.tools.statistics import detectable
+from socratune.tools.statistics import ALPHA, alpha_for_look, detectable
 from socratune.tools.tokens import BYTES_PER_TOKEN, estimate
 
 PREFLIGHT = (24, 40)
@@ -84,6 +84,8 @@ class Forecast:
     """Smallest gain that has an 80 % chance to be proven; 1.0 when there is none."""
     even: float
     """The same at 50 %."""
+    alpha: float = ALPHA
+    """The error rate that the test may spend: less when some of its rows were tested on before."""
 
 
 Calls = Mapping[Role, int]
@@ -93,8 +95,10 @@ Sizes = tuple[tuple[int, int], tuple[int, int]]
 """Tokens in and out of one call, at the low and at the high end."""
 
 
-def forecast(task: Task, splits: Splits, allotment: Allotment, prices: Mapping[Role, Price | None]) -> Forecast:
-    """Say what a run of `task` may use under its caps, and what it can prove."""
+def forecast(
+    task: Task, splits: Splits, allotment: Allotment, prices: Mapping[Role, Price | None], *, look: int = 1
+) -> Forecast:
+    """Say what a run of `task` may use under its caps, and what it can prove with this look at its test rows."""
     rows, budget = allotment.test_rows, task.budget
     examples = [*splits.train, *splits.dev, *splits.test]
     sizes: dict[Role, Sizes] = {"target": _target_sizes(task, examples), "optimizer": AGENT_TOKENS}
@@ -115,14 +119,15 @@ def forecast(task: Task, splits: Splits, allotment: Allotment, prices: Mapping[R
         rounds=round(harmonic_mean([many, few])),  # of rounds of both kinds in turn
         first_cap=_first_cap(budget, _with_judge(_longest(splits, rows, MOST_ROUNDS), judged[1]), most),
         test_rows=rows,
-        provable=_provable(rows, task, power=0.8),
-        even=_provable(rows, task, power=0.5),
+        provable=_provable(rows, task, power=0.8, alpha=alpha_for_look(look)),
+        even=_provable(rows, task, power=0.5, alpha=alpha_for_look(look)),
+        alpha=alpha_for_look(look),
     )
 
 
-def _provable(rows: int, task: Task, *, power: float) -> float:
+def _provable(rows: int, task: Task, *, power: float, alpha: float) -> float:
     """Of pairs a row that changes moves by one half: the original prompt scores 0.5 on each."""
-    gain = detectable(rows, power=power) if rows else 1.0
+    gain = detectable(rows, power=power, alpha=alpha) if rows else 1.0
     return gain / 2 if task.metric == "pairwise" and gain < 1 else gain
 
 

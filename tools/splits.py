@@ -164,7 +164,7 @@ def _strata(groups: Mapping[str, Sequence[Example]]) -> dict[str, list[str]]:
 
 def _plan_notes(searched: int, tested: int, aside: int, *, shared: bool) -> tuple[str, ...]:
     few = f"The search reads and scores the same {searched} rows; {APART} labelled rows would keep them apart."
-    again = f"{tested} different rows were tested by an earlier run and stay in test."
+    again = f"{tested} rows, copies counted once, were tested by an earlier run and stay in test."
     rest = f"{aside} rows are left aside: {LARGE_SEARCH} to search with and {MOST_TESTED} to test on are enough."
     return tuple(note for note, applies in ((few, shared), (again, tested), (rest, aside)) if applies)
 

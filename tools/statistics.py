@@ -79,6 +79,15 @@ def alpha_for_look(look: int) -> float:
     return math.ldexp(ALPHA, 1 - look)
 
 
+def looked_before(alpha: float) -> str:
+    """Say what it means that some of the rows were tested on before."""
+    width = _percent(1 - 2 * alpha)
+    return (
+        f"An earlier run tested on some of these rows, so this look may err with a chance of {alpha:g} instead of "
+        f"{ALPHA:g}, and its interval is the wider {width} one"
+    )
+
+
 def _status(p: float, alpha: float) -> Literal["improved", "promising", "no_improvement"]:
     if p <= alpha:
         return "improved"
@@ -216,10 +225,22 @@ def sentence(verdict: Verdict, *, run: str = "RUN", pairs: bool = False) -> str:
     return f"No reliable improvement; a gain above {_points(ruled_out)} is ruled out."
 
 
+def difference(verdict: Verdict) -> str:
+    """Return the difference with its interval, whose width follows from the error rate of the look."""
+    whole, width = round(verdict.difference * 100), _percent(1 - 2 * verdict.alpha)
+    ends = f"{round(verdict.low * 100):+d} to {round(verdict.high * 100):+d}"
+    return f"The difference: {whole:+d} point{'' if abs(whole) == 1 else 's'}, {width} interval {ends}."
+
+
 def counts(verdict: Verdict, *, pairs: bool = False) -> str:
+    """Return how many rows went up and down, and of how many."""
+    return f"{moved(verdict, pairs=pairs)} of {verdict.n}"
+
+
+def moved(verdict: Verdict, *, pairs: bool = False) -> str:
     """Return how many rows went up and down; only rows that are right or wrong are fixed or broken."""
     up, down = ("better", "worse") if pairs or verdict.method != BINARY else ("fixed", "broken")
-    return f"{verdict.wins} {up}, {verdict.losses} {down} of {verdict.n}"
+    return f"{verdict.wins} {up}, {verdict.losses} {down}"
 
 
 def _points(share: float) -> str:

@@ -56,12 +56,29 @@ def apply(original: LoadedTask, prompt: Prompt) -> Path:
 
     Raises `BadInput`, and leaves every file as it was, when that cannot be done or the prompt there is another by now.
     """
+    files = _changes(original, prompt)
+    _replace_files(files)
+    return next(iter(files), original.source.document.path)
+
+
+def file_to_change(original: LoadedTask, prompt: Prompt) -> Path:
+    """Return the file that `apply` would write; when it holds the prompt already, the file where that stands.
+
+    Raises `BadInput` as `apply` does.
+    """
+    document = original.source.document
+    named = (file for part in document.form.parts if (file := file_of(document, part)) is not None)
+    return next(iter(_changes(original, prompt)), None) or next(named, document.path)
+
+
+def _changes(original: LoadedTask, prompt: Prompt) -> dict[Path, str]:
+    """Return the new text of each file that changes. Raises `BadInput` as `apply` does."""
     path = original.source.document.path
     if original.source.document.line is not None:
         cure = "take the new prompt from best.yaml in the run's folder"
         raise BadInput("a task that is a line of a file is not written back", place=str(path), cure=cure)
     if original.source.document.promptfoo:
-        return _apply_to_promptfoo(original, prompt)
+        return _changes_in_promptfoo(original, prompt)
     before = read_text(path)
     document = parse_document(before, path)
     if not _holds(document, original.task.prompt, original):
@@ -81,11 +98,10 @@ def apply(original: LoadedTask, prompt: Prompt) -> Path:
 
     if not _holds(changed, prompt, original, read=read) or _others(changed) != _others(document):
         raise _refusal(path)
-    _replace_files(files | ({path: after} if after != before else {}))
-    return next(iter(files), path)
+    return files | ({path: after} if after != before else {})
 
 
-def _apply_to_promptfoo(original: LoadedTask, prompt: Prompt) -> Path:
+def _changes_in_promptfoo(original: LoadedTask, prompt: Prompt) -> dict[Path, str]:
     path, names = original.source.document.path, original.source.names
 
     def written(read: Callable[[Path], str]) -> WrittenPrompt:
@@ -106,8 +122,7 @@ def _apply_to_promptfoo(original: LoadedTask, prompt: Prompt) -> Path:
         raise _refusal(path) from error
     if style not in ("native", "jinja") or not holds(written(lambda file: files.get(file) or read_text(file)), prompt):
         raise _refusal(path)
-    _replace_files(files)
-    return next(iter(files))
+    return files
 
 
 def _in_style(prompt: Prompt, original: LoadedTask) -> tuple[template.Style, dict[Part, str]]:

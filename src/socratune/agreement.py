@@ -37,10 +37,10 @@ class Sending:
             return f"{self.model} {self.role}; simulated, so no text leaves this machine"
         if is_application(self.model):
             return f"{self.model} {self.role}; {self.texts} go to your application, which does with them what it does"
-        host = host_of(self.model)
-        if host is None or _is_here(host):
-            return f"{self.model} {self.role}; {self.texts} stay on this machine"
-        return f"{self.model} {self.role}; {host} is sent {self.texts}"
+        host = host_of(self.model) or "this machine"
+        # A server here may be a gateway, which hands on what it is sent.
+        further = "; where that server sends it is not known here" if _is_here(host) else ""
+        return f"{self.model} {self.role}; {host} is sent {self.texts}{further}"
 
 
 def _is_here(place: str) -> bool:
@@ -57,6 +57,13 @@ def needs_consent(sendings: Iterable[Sending], manner: Manner) -> bool:
     return not manner.yes and not all(sending.simulated for sending in sendings)
 
 
+def need_somebody(sendings: Iterable[Sending], manner: Manner) -> None:
+    """Raise `BadInput` when real models would be called and nobody can be asked."""
+    if needs_consent(sendings, manner) and not sys.stdin.isatty():
+        problem = "real models are called, which may cost money, and nobody is here to be asked"
+        raise BadInput(problem, cure="pass --yes")
+
+
 def agree(sendings: Sequence[Sending], manner: Manner, *, told: Sequence[str] = ()) -> None:
     """Ask before real models are called; `told` is said first, line by line.
 
@@ -66,20 +73,18 @@ def agree(sendings: Sequence[Sending], manner: Manner, *, told: Sequence[str] = 
         return
     for line in told:
         typer.echo(plain(line), err=True)
-    if not sys.stdin.isatty():
-        raise BadInput(
-            "real models are called, which may cost money, and nobody is here to be asked", cure="pass --yes"
-        )
+    need_somebody(sendings, manner)
     if not typer.confirm("Start?", err=True):
         typer.echo("Nothing was called.", err=True)
         raise typer.Exit(1)
 
 
-def confirm(question: str, *, cure: str) -> None:
-    """Ask. Raises `BadInput` with the cure when nobody answers, and ends the command when the answer is no."""
+def confirm(question: str, *, cure: str, no: str) -> None:
+    """Ask. Raises `BadInput` with the cure when nobody answers; when the answer is no, says so and ends the command."""
     try:
         agreed = typer.confirm(question, err=True)
     except typer.Abort:
         raise BadInput("nobody answered", cure=cure) from None
     if not agreed:
+        typer.echo(no, err=True)
         raise typer.Exit(1)

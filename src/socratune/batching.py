@@ -18,6 +18,7 @@ from socratune.memory.errors import BadInput
 from socratune.memory.runs import RunFolder
 from socratune.options import Trusting
 from socratune.orders import SavedOrder
+from socratune.printing import printed
 from socratune.running import INTERRUPTED, Stopper, stoppable
 from socratune.tools.caller import Caller
 
@@ -36,7 +37,7 @@ def start(tasks: Sequence[Path], asked: SavedOrder, manner: Trusting, *, out: Pa
     }
     sendings = tuple(dict.fromkeys(sending for each in outlooks.values() for sending in each.sendings))
     if not manner.quiet or needs_consent(sendings, manner):
-        Console(stderr=True, highlight=False).print(before(outlooks))
+        printed(before(outlooks), stderr=True)
     if missing := [line for each in outlooks.values() for line in each.missing]:
         raise BadInput(missing[0])
     agree(sendings, manner, told=[str(sending) for sending in sendings])

@@ -13,10 +13,10 @@ from rich.text import Text
 from socratune.agreement import Sending
 from socratune.given_orders import Models
 from socratune.memory.errors import BadInput
-from socratune.memory.lessons import Lessons
 from socratune.memory.records import Budget, Example, Role, Task
 from socratune.memory.runs import Home
 from socratune.outcome import short
+from socratune.sealed import look_at, sealed_groups
 from socratune.text import one_line, plain
 from socratune.tools.allotment import TEST_SHARE, allot
 from socratune.tools.bill import unpriced
@@ -26,7 +26,7 @@ from socratune.tools.model_spec import NO_HOSTS, is_application
 from socratune.tools.models import LanguageModel, ReadsRow, check_role, own_models, price_for
 from socratune.tools.price import Price
 from socratune.tools.splits import Splits, cap_for, data_notes, split
-from socratune.tools.statistics import detectable, rows_for
+from socratune.tools.statistics import ALPHA, detectable, looked_before, rows_for
 from socratune.tools.task_files import LoadedTask
 
 NOT_OURS = Price(input=0.0, output=0.0)
@@ -96,10 +96,11 @@ def outlook_of(
     splits = split(loaded.examples, salt=home.salt(), sealed=sealed_groups(home))
     prices = {role: _own_price(own[role]) if role in own else _price(task, role, hosts) for role in task.models}
     allotment = allot(task.budget, splits, judged=judgements_each(task.metric, loaded.examples))
+    look = look_at(home, [row.group for row in splits.test], allotment.test_rows)
     return Outlook(
         loaded=loaded,
         splits=splits,
-        forecast=forecast(task, splits, allotment, prices),
+        forecast=forecast(task, splits, allotment, prices, look=look),
         notes=(*loaded.notes, *splits.notes, *data_notes(loaded.examples)),
         missing=(*dict.fromkeys(_missing(task, hosts, own)), *_unpriced(task, prices)),
     )
@@ -122,21 +123,9 @@ def _missing(task: Task, hosts: Mapping[str, str], own: Models) -> Iterator[str]
 
 
 def _unpriced(task: Task, prices: Mapping[Role, Price | None]) -> Iterator[str]:
-    for role, price in prices.items():
-        if price is None and task.budget.usd is not None:
-            yield str(unpriced(task.models[role], role))
-            return
-
-
-def sealed_groups(home: Home) -> frozenset[str]:
-    """Return the fingerprints of all rows that a run tested on."""
-    if not home.memory.exists():
-        return frozenset()
-    lessons = Lessons.open(home.memory)
-    try:
-        return lessons.sealed_groups()
-    finally:
-        lessons.close()
+    unknown = {role: task.models[role] for role, price in prices.items() if price is None}
+    if unknown and task.budget.usd is not None:
+        yield str(unpriced(unknown))
 
 
 def as_record(outlook: Outlook) -> dict[str, Any]:
@@ -146,7 +135,12 @@ def as_record(outlook: Outlook) -> dict[str, Any]:
         "schema_version": 1,
         "rows": len(outlook.loaded.examples),
         "splits": {name: len(getattr(splits, name)) for name in ("train", "dev", "test")},
-        "test": {"rows": found.test_rows, "detectable": found.provable, "detectable_even": found.even},
+        "test": {
+            "rows": found.test_rows,
+            "detectable": found.provable,
+            "detectable_even": found.even,
+            "alpha": found.alpha,
+        },
         "roles": {role: asdict(each) for role, each in found.roles.items()},
         "total": asdict(found.total),
         "rounds": found.rounds,
@@ -196,7 +190,9 @@ def _proof(found: Forecast) -> str:
     if found.provable >= 1:
         return f"{found.test_rows} test rows a side are too few to prove any gain with an 80 % chance"
     gain, even = _points(found.provable), _points(found.even)
-    return f"on {found.test_rows} test rows, a gain of {gain} has an 80 % chance to be proven, {even} an even one"
+    before = f". {looked_before(found.alpha)}" if found.alpha < ALPHA else ""
+    said = f"on {found.test_rows} test rows, a gain of {gain} has an 80 % chance to be proven, {even} an even one"
+    return said + before
 
 
 def _points(share: float) -> str:
@@ -282,8 +278,10 @@ def _rounded(number: int) -> int:
 
 def _caps(outlook: Outlook) -> str:
     found = outlook.forecast
-    first = f"the {UNITS[found.first_cap]} are used up first" if found.first_cap else "a search is likely to end before"
+    unit = UNITS.get(found.first_cap or "", "")
+    first = f"the {unit} are used up first" if unit else "a search is likely to end before any cap is reached"
     paid = "; simulated, so nothing is paid" if outlook.simulated else ""
+    paid += "; a run does not start before what is missing is there" if outlook.missing else ""
     return f"{caps_of(outlook.budget)}; about {found.rounds} rounds of proposals fit; {first}{paid}"
 
 

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import typer
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -24,6 +24,7 @@ from socratune.memory.runs import RunFolder
 from socratune.options import Manner
 from socratune.orders import SavedOrder
 from socratune.outcome import replace_text
+from socratune.printing import printed
 from socratune.progress import counted
 from socratune.running import Stopper, resumable, stoppable, tell
 from socratune.scoring import purse_of, scores_kept
@@ -115,7 +116,7 @@ def calibrate(saved: SavedOrder, folder: RunFolder, manner: Manner) -> None:
     if manner.json:
         typer.echo(json.dumps(found.as_dict()))
     else:
-        Console(highlight=False).print(_shown(found))
+        printed(_shown(found))
     raise typer.Exit(0 if found.agreement.trust == "trusted" else NOT_TRUSTED)
 
 

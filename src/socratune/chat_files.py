@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from socratune.before import sealed_groups
 from socratune.chat_rows import Labelled, labelled_in, named_like, variables_of
 from socratune.chat_sources import Models, Sources
 from socratune.memory.errors import BadInput
@@ -17,6 +16,7 @@ from socratune.memory.runs import Home, RunFolder
 from socratune.memory.talk import Card, RowsSeen, Talk, Version
 from socratune.orders import read_task
 from socratune.outcome import replace_text
+from socratune.sealed import sealed_groups
 from socratune.tools import template
 from socratune.tools.datasets import Row, columns_of
 from socratune.tools.draft_check import held

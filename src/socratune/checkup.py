@@ -133,7 +133,8 @@ def _there(variable: str) -> str:
 def _keys() -> Iterator[Check]:
     for key in KEYS:
         there = _there(key)
-        yield Check(name=key, ok=True, said=there if there == "set" else f"{there}; sim: models need none")
+        needed = "" if there == "set" else "; fine unless a model of this provider is named"
+        yield Check(name=key, ok=True, said=f"{there}{needed}")
 
 
 def _writable(path: Path) -> Check:

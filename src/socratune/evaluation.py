@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import typer
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -27,6 +27,7 @@ from socratune.memory.runs import RunFolder
 from socratune.options import Manner
 from socratune.orders import Reading, SavedOrder, read_task
 from socratune.outcome import replace_text, short
+from socratune.printing import printed
 from socratune.progress import counted
 from socratune.running import Stopper, resumable, stoppable, tell
 from socratune.same_rows import different_rows
@@ -34,7 +35,7 @@ from socratune.scoring import Contestant, Scored, bench, mean_interval, scores_k
 from socratune.text import CAVEAT, plain
 from socratune.tools.agreement import contradictions
 from socratune.tools.metrics import judge_calls
-from socratune.tools.statistics import compare, counts
+from socratune.tools.statistics import compare, moved
 from socratune.tools.task_files import LoadedTask, Overrides
 from socratune.tools.task_notes import own_cost
 from socratune.tools.unscored import told
@@ -110,7 +111,7 @@ def compared(found: Verdict) -> str:
     return (
         f"Scores {points} point{'' if points == 1 else 's'} {'lower' if found.difference < 0 else 'higher'} "
         f"({round((1 - 2 * found.alpha) * 100)} % interval {round(found.low * 100)} to {round(found.high * 100)}) "
-        f"on {counted(found.n, 'row')}: {counts(found)}. "
+        f"on {counted(found.n, 'row')}: {moved(found)}. "
         "Rows that a search has used prove nothing; `socratune test RUN --data new.csv` does."
     )
 
@@ -176,7 +177,7 @@ def evaluate(saved: SavedOrder, folder: RunFolder, manner: Manner) -> None:
     if manner.json:
         typer.echo(json.dumps(found.as_dict()))
     else:
-        Console(highlight=False).print(_shown(found, manner))
+        printed(_shown(found, manner))
     if found.nothing:
         raise typer.Exit(NOTHING)
 

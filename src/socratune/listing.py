@@ -106,7 +106,7 @@ def _spent(folder: RunFolder) -> float | None:
 def table(found: Sequence[Entry], manner: Manner, *, width: int) -> RenderableType:
     """Return the list as a table of at most `width` columns, and the commands that go on with what is unfinished."""
     shown = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    shown.add_column("run", no_wrap=True)
+    shown.add_column("run", overflow="fold")  # an id goes on in the next line before a number is cut off
     shown.add_column("status", no_wrap=True)
     for name in ("dev", "test", "USD", "age"):
         shown.add_column(name, justify="right", no_wrap=True)

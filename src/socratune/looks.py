@@ -5,7 +5,7 @@ A look is written down before its first call, so that one that was killed is the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -17,7 +17,7 @@ from socratune.memory.records import Example, ExampleId, Verdict, digest
 from socratune.memory.runs import RunFolder
 from socratune.outcome import replace_text
 from socratune.tools.splits import FEWEST
-from socratune.tools.statistics import alpha_for_look
+from socratune.tools.statistics import alpha_for_look, counts, difference
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +34,8 @@ class Look:
     """Rows that were given and had been seen before, or were copies."""
     verdict: Verdict | None = None
     """None while it is under way."""
+    means: tuple[float, float] | None = None
+    """Of the user's own prompt and of the new one, on the rows that both were scored on."""
 
     @property
     def alpha(self) -> float:
@@ -90,6 +92,24 @@ def renamed(rows: Iterable[Example], look: Look) -> tuple[Example, ...]:
     return tuple(replace(row, id=ExampleId(f"look{look.number}-{row.id}")) for row in rows)
 
 
+def look_lines(look: Look, verdict: Verdict, *, pairs: bool) -> Iterator[str]:
+    """Yield the numbers behind what a look says: scores, rows and interval, and what the rows could have proven."""
+    if verdict.n and look.means is not None:
+        old, new = look.means
+        yield f"Your prompt {old:.3f}, the new one {new:.3f}: {counts(verdict, pairs=pairs)}."
+    if verdict.n:
+        yield difference(verdict)
+    yield f"On {verdict.n} fresh rows {_provable(verdict)}."
+    if look.number > 1:
+        yield f"This is look {look.number}: each look may err half as often as the one before, here {look.alpha:g}."
+
+
+def _provable(verdict: Verdict) -> str:
+    if verdict.detectable >= 1:
+        return "no gain has an 80 % chance to be proven"
+    return f"a gain of {round(verdict.detectable * 100)} points has an 80 % chance to be proven"
+
+
 def look_record(look: Look, verdict: Verdict, *, run: str, sentence: str) -> dict[str, Any]:
     """Return the object that `socratune test --json` prints."""
     return {
@@ -99,5 +119,6 @@ def look_record(look: Look, verdict: Verdict, *, run: str, sentence: str) -> dic
         "look": look.number,
         "left_out": look.left_out,
         "test": asdict(verdict),
+        "means": None if look.means is None else dict(zip(("seed", "best"), look.means, strict=True)),
         "sentence": sentence,
     }

@@ -11,9 +11,10 @@ from typing import Any
 from socratune.graphs.context import outcome_of
 from socratune.graphs.result import Result, Side
 from socratune.memory.ledger import Event, Ledger
+from socratune.memory.records import CandidateId
 from socratune.report import cost_rows, heading, trouble
-from socratune.text import CAVEAT, fenced, plain, prompt_diff
-from socratune.tools.statistics import counts
+from socratune.text import CAVEAT, fenced, one_line, plain, prompt_diff
+from socratune.tools.statistics import ALPHA, counts, looked_before
 
 Body = Mapping[str, Any]
 
@@ -26,7 +27,7 @@ def markdown(result: Result, ledger: Ledger) -> str:
         *([f"> {CAVEAT}"] if result.simulated else []),
         _scores(result, ledger),
         *_warnings(result),
-        *_change(result),
+        *_change(result, _went_wrong(result, ledger)),
         "## Cost",
         _table(("role", "calls", "tokens in", "tokens out", "USD"), cost_rows(result)),
         fenced("\n".join(trouble(result))),
@@ -65,11 +66,12 @@ def _test(result: Result) -> str:
     split = f"Rows: {sizes['train']} train, {sizes['dev']} dev, {sizes['test']} test."
     if verdict is None or verdict.n == 0:
         return f"{split} The test rows stay sealed."
+    before = f" {looked_before(verdict.alpha)}." if verdict.alpha < ALPHA else ""
     return (
-        f"{split} The test rows were used, once: {counts(verdict, pairs=result.pairs)}, difference "
+        f"{split} This run used the test rows, once: {counts(verdict, pairs=result.pairs)}, difference "
         f"{verdict.difference:+.3f}, interval {verdict.low:+.3f} to {verdict.high:+.3f}, one-sided p = "
         f"{verdict.p:.2g} at alpha {verdict.alpha:g} ({verdict.method}). A gain of {verdict.detectable:.2f} has an "
-        "80 % chance to be proven on so many rows."
+        f"80 % chance to be proven on so many rows.{before}"
     )
 
 
@@ -79,7 +81,24 @@ def _warnings(result: Result) -> Iterator[str]:
         yield fenced("\n".join(result.warnings))
 
 
-def _change(result: Result) -> Iterator[str]:
+def _went_wrong(result: Result, ledger: Ledger) -> dict[str, str]:
+    """Return what was said of the first answer to each row that failed, by row, from the user's own prompt on."""
+    lineage = [result.seed.id, *reversed(_ancestors(result.best.id, ledger))]
+    failed = [
+        each
+        for candidate in lineage
+        for each in ledger.rollouts(candidate).values()
+        if each.reward is not None and each.reward < 1 and each.feedback
+    ]
+    return {each.example_id: one_line(each.feedback) for each in reversed(failed)}
+
+
+def _ancestors(candidate: CandidateId, ledger: Ledger) -> list[CandidateId]:
+    parents = ledger.candidate(candidate).parents
+    return [candidate, *(_ancestors(parents[0], ledger) if parents else ())]
+
+
+def _change(result: Result, wrong: Mapping[str, str]) -> Iterator[str]:
     yield "## The change"
     lines = prompt_diff(result.seed.prompt, result.best.prompt)
     if not lines:
@@ -88,10 +107,13 @@ def _change(result: Result) -> Iterator[str]:
     if result.status != "improved":
         yield "This is the best found. It is not proven, so your own prompt is what the run returns."
     yield fenced("\n".join(lines), language="diff")
+    if any(change.evidence for change in result.changes):
+        yield "Rows are named by their place: `r12` is the 12th row of the data, counted from 1 without the header."
     for number, change in enumerate(result.changes, start=1):
         yield f"### {number}. {heading(change)}"
         rules = [f"rule: {rule}" for rule in dict.fromkeys(change.rules)]
-        rows = [f"rows: {', '.join(change.evidence)}"] if change.evidence else []
+        rows = [f"{row}: {wrong.get(row, 'not kept')}" for row in change.evidence]
+        rows = ["rows that it was made from, and what was wrong there:", *rows] if rows else []
         yield fenced("\n".join([change.reason or "no reason was given", *rules, *rows]))
 
 

@@ -122,7 +122,10 @@ class Choices:
     budget: Annotated[str | None, typer.Option(metavar="CAPS", help="rollouts=600,usd=2; a bare number is USD.")] = None
     price: Annotated[
         list[str] | None,
-        typer.Option(metavar="IN,OUT", help="USD a million tokens of the target; optimizer=IN,OUT of the other."),
+        typer.Option(
+            metavar="IN,OUT",
+            help="USD a million tokens, of the target; optimizer=IN,OUT and judge=IN,OUT of the others.",
+        ),
     ] = None
 
     @property

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from rich.console import Group, RenderableType
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -21,7 +20,7 @@ from socratune.memory.records import Prompt, Role
 from socratune.progress import points
 from socratune.text import CAVEAT, one_line, plain, prompt_diff
 from socratune.tools.model_spec import is_application
-from socratune.tools.statistics import counts
+from socratune.tools.statistics import ALPHA, counts, difference, looked_before
 
 COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 MOST_RULES = 6
@@ -39,24 +38,28 @@ class Surroundings:
     """What can be typed next: a meaning by the command."""
 
 
-def summary(result: Result, around: Surroundings) -> RenderableType:
-    """Return the whole summary."""
-    parts = [_verdict(result), _scores(result), *_changes(result), *_diff(result), _cost(result)]
+def summary(result: Result, around: Surroundings, *, brief: bool = False) -> RenderableType:
+    """Return the whole summary; a brief one leaves out what the report has as well."""
+    parts = [_verdict(result), _scores(result)]
+    if not brief:
+        parts += [*_changes(result), *_diff(result), _cost(result)]
     parts += [_files(around), _next(around)]
     parts += [Text(f"Note: {plain(warning)}", style="yellow") for warning in result.warnings]
     if result.simulated:
         parts.append(Text(CAVEAT, style="bold magenta"))
-    return Group(*(Padding(part, (0, 0, 1, 0)) for part in parts[:-1]), parts[-1])
+    # Not rich's padding, which would cut the long lines of a diff.
+    return Group(*(each for part in parts[:-1] for each in (part, Text(""))), parts[-1])
 
 
 def _verdict(result: Result) -> RenderableType:
     styles = {"improved": "bold green", "promising": "bold yellow"}
     said = Text(plain(result.sentence), style=styles.get(result.status, "bold"))
     verdict = result.verdict
-    if verdict is None or verdict.n == 0 or result.status == "improved":
+    if verdict is None or verdict.n == 0:
         return said
-    ends = f"{round(verdict.low * 100):+d} to {round(verdict.high * 100):+d}"
-    return Group(said, Text(f"The difference: {points(verdict.difference)}, 90 % interval {ends}."))
+    told = [] if result.status == "improved" else [difference(verdict)]
+    told += [f"{looked_before(verdict.alpha)}."] if verdict.alpha < ALPHA else []
+    return Group(said, *map(Text, told))
 
 
 def _scores(result: Result) -> RenderableType:
@@ -121,7 +124,8 @@ def diff_lines(old: Prompt, new: Prompt) -> Text | None:
     lines = prompt_diff(old, new)
     if not lines:
         return None
-    return Text("\n").join(Text(line, style=COLOURS.get(line[:1], "")) for line in lines)
+    whole = Text("\n", overflow="ignore", no_wrap=True)  # what is copied from it has no line breaks of ours
+    return whole.join(Text(line, style=COLOURS.get(line[:1], "")) for line in lines)
 
 
 def _cost(result: Result) -> RenderableType:
@@ -171,12 +175,21 @@ def trouble(result: Result) -> list[str]:
         f"Up to {result.lost_usd:.4f} USD more was in flight when the run was killed.": result.lost_usd > 0,
         "An answer scores 1 when it is better than your own prompt's, 0.5 for a tie.": result.pairs,
         f"The search ended: {_ended(result.stop_reason)}.": True,
+        _passed_over(result): result.passed_over is not None,
+        result.left_over: result.left_over != "",
     }
     return [sentence for sentence, applies in told.items() if applies]
 
 
+def _passed_over(result: Result) -> str:
+    chosen = "your own prompt" if result.best.id == result.seed.id else f"the earlier {result.best.id[:6]}"
+    last = (result.passed_over or "")[:6]
+    return f"The last leader, {last}, is not the best found: on the dev rows it is not surely ahead of {chosen}."
+
+
 def _ended(reason: str) -> str:
     words = {
+        "nothing new to try": "the same failures led to no new edit",
         "patience": "no edit was accepted any more",
         "nothing left to mend": "the train rows show no failure any more that an edit could mend",
     }

@@ -8,9 +8,9 @@ import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from statistics import fmean
 
 import typer
-from rich.console import Console
 from rich.text import Text
 
 from socratune.agreement import agree
@@ -18,7 +18,7 @@ from socratune.before import scoring_line, scoring_sendings
 from socratune.consent import Consent
 from socratune.graphs.engine import Order, Settings
 from socratune.graphs.result import Result
-from socratune.looks import Look, fresh, look_for, look_record, read_looks, renamed, write_look
+from socratune.looks import Look, fresh, look_for, look_lines, look_record, read_looks, renamed, write_look
 from socratune.memory.errors import BadInput
 from socratune.memory.ledger import Ledger
 from socratune.memory.lessons import Lessons
@@ -27,6 +27,7 @@ from socratune.memory.runs import RunFolder
 from socratune.options import Manner
 from socratune.orders import REFUSED, SavedOrder, check_unchanged, examples_of
 from socratune.outcome import read_result, short
+from socratune.printing import printed
 from socratune.running import EXIT_CODES, Stopper, resumable, stoppable, tell
 from socratune.scoring import Bench, Contestant, bench, scores_kept, shared
 from socratune.standing import opened
@@ -52,11 +53,23 @@ class FinishedRun:
         result, saved = read_result(folder), SavedOrder.read(folder)
         if result.best.id == result.seed.id:
             raise BadInput("the run found no prompt but your own", place=folder.id, cure="there is nothing to test")
-        return cls(folder=folder, result=result, settings=saved.settings, loaded=saved.load(consent))
+        loaded = _as_before(saved.load(consent), folder, result)
+        return cls(folder=folder, result=result, settings=saved.settings, loaded=loaded)
 
     def order(self, rows: tuple[Example, ...]) -> Order:
         """Return the order for its task on some rows."""
         return Order(task=self.loaded.task, examples=rows, settings=self.settings)
+
+
+def _as_before(loaded: LoadedTask, folder: RunFolder, result: Result) -> LoadedTask:
+    """Return the task as it was before `apply`, when nothing but that has changed it."""
+    if loaded.task.prompt != result.best.prompt:
+        return loaded
+    with opened(folder) as ledger:
+        variables = tuple(ledger.settings()["task"]["variables"])
+    # A prompt of a file names its variables in the order of their first use, which an edit may change.
+    order = variables if set(variables) == set(loaded.task.variables) else loaded.task.variables
+    return replace(loaded, task=replace(loaded.task, prompt=result.seed.prompt, variables=order))
 
 
 def retest(folder: RunFolder, data: Path, manner: Manner, *, budget: Budget | None) -> None:
@@ -66,14 +79,14 @@ def retest(folder: RunFolder, data: Path, manner: Manner, *, budget: Budget | No
     with folder.held():
         looks = read_looks(folder)
         look = look_for(given, run.result, looks)
-        verdict = look.verdict
-        if verdict is None:
+        if look.verdict is None:
             rows = _rows(given, look, run, looks)
             look = replace(look, groups=tuple(row.group for row in rows), left_out=len(given) - len(rows))
             with resumable(folder, again=manner.command(*_words(folder, data, budget))):
-                verdict = _taken(look, rows, run=run, manner=manner, budget=budget)
-    _show(run, replace(look, verdict=verdict), verdict, manner)
-    raise typer.Exit(EXIT_CODES[verdict.status])
+                look = _taken(look, rows, run=run, manner=manner, budget=budget)
+    if look.verdict is not None:
+        _show(run, look, look.verdict, manner)
+        raise typer.Exit(EXIT_CODES[look.verdict.status])
 
 
 def _words(folder: RunFolder, data: Path, budget: Budget | None) -> Iterator[str]:
@@ -93,9 +106,7 @@ def _rows(given: Sequence[Example], look: Look, run: FinishedRun, looks: Sequenc
     return renamed(fresh(given, frozenset(seen)), look)
 
 
-def _taken(
-    look: Look, rows: tuple[Example, ...], *, run: FinishedRun, manner: Manner, budget: Budget | None
-) -> Verdict:
+def _taken(look: Look, rows: tuple[Example, ...], *, run: FinishedRun, manner: Manner, budget: Budget | None) -> Look:
     """Count the look, take it, and keep what it says."""
     left_out = f"; {look.left_out} rows were seen before, or are copies, and are left out" if look.left_out else ""
     calls = 2 * len(rows)
@@ -112,11 +123,13 @@ def _taken(
     _seal(look, run, manner)
     # A ledger of its own: what a look costs is apart from what the search did, also after it was killed.
     with scores_kept(run.folder.path / f"look{look.number}.db", run.folder.id, run.order(rows)) as ledger:
-        verdict = _compared(bench(_sides(run, rows, ledger), caps, settings=run.settings), look, manner)
-    write_look(run.folder, replace(look, verdict=verdict))
+        old, new = _scored(bench(_sides(run, rows, ledger), caps, settings=run.settings), manner)
+    verdict = compare(old, new, alpha=look.alpha)
+    look = replace(look, verdict=verdict, means=(fmean(old), fmean(new)) if old else None)
+    write_look(run.folder, look)
     if verdict.status == "improved":
         write_task(run.folder.best, run.result.best.prompt, run.loaded)
-    return verdict
+    return look
 
 
 def caps_of(run: FinishedRun, rows: int) -> Budget:
@@ -141,14 +154,15 @@ def _sides(run: FinishedRun, rows: tuple[Example, ...], ledger: Ledger) -> list[
     ]
 
 
-def _compared(table: Bench, look: Look, manner: Manner) -> Verdict:
+def _scored(table: Bench, manner: Manner) -> tuple[list[float], list[float]]:
+    """Return the rewards of both sides on the rows that both have."""
     stopper = Stopper(lambda line: tell(line, manner), lambda: None)
     for caller in table.callers:
         stopper.watch(caller)
     scored, cut = asyncio.run(stoppable(stopper, table.score))
     if cut:
         tell(f"the {cut} budget cut the test short", manner)
-    return compare(*shared(*scored), alpha=look.alpha)
+    return shared(*scored)
 
 
 def _show(run: FinishedRun, look: Look, verdict: Verdict, manner: Manner) -> None:
@@ -156,10 +170,10 @@ def _show(run: FinishedRun, look: Look, verdict: Verdict, manner: Manner) -> Non
     if manner.json:
         typer.echo(json.dumps(look_record(look, verdict, run=run.folder.id, sentence=said)))
         return
-    console = Console(highlight=False)
-    console.print(Text(said, style="bold"))
-    console.print(Text(f"Look {look.number} on {verdict.n} fresh rows, at alpha {look.alpha:g}."))
+    printed(Text(said, style="bold"))
+    for line in look_lines(look, verdict, pairs=run.result.pairs):
+        printed(Text(line))
     if verdict.status == "improved":
-        console.print(Text(f"Put it into your file: {manner.command('apply', run.folder.id)}"))
+        printed(Text(f"Put it into your file: {manner.command('apply', run.folder.id)}"))
     if run.loaded.task.target.startswith("sim:"):
-        console.print(Text(CAVEAT, style="bold magenta"))
+        printed(Text(CAVEAT, style="bold magenta"))

@@ -16,7 +16,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from socratune.agreement import agree, needs_consent
+from socratune.agreement import agree, need_somebody, needs_consent
 from socratune.api import carry_out
 from socratune.before import caps_of, forewarning, outlook_of, sendings_of
 from socratune.graphs.engine import Order, Watch
@@ -27,6 +27,7 @@ from socratune.memory.runs import RunFolder
 from socratune.options import Manner
 from socratune.orders import SavedOrder
 from socratune.outcome import keep_leading, short, surroundings, write_outcome
+from socratune.printing import printed
 from socratune.report import summary
 from socratune.screen import Screen
 from socratune.standing import opened
@@ -62,11 +63,11 @@ def go_on(saved: SavedOrder, folder: RunFolder, manner: Manner, *, loaded: Loade
 def forewarn(loaded: LoadedTask, manner: Manner, hosts: Mapping[str, str]) -> None:
     """Say what the run may use, what its rows can prove and which texts go where; ask when real models are called."""
     outlook = outlook_of(loaded, manner.place, hosts=hosts)
-    if not manner.quiet or needs_consent(outlook.sendings, manner):
-        console = Console(stderr=True, highlight=False)
-        console.print(forewarning(outlook))
     if outlook.missing:
         raise BadInput(outlook.missing[0])
+    need_somebody(outlook.sendings, manner)
+    if not manner.quiet or needs_consent(outlook.sendings, manner):
+        printed(forewarning(outlook), stderr=True)
     agree(outlook.sendings, manner)
 
 
@@ -161,8 +162,8 @@ def show(result: Result, folder: RunFolder, manner: Manner) -> None:
     if manner.json:
         typer.echo(json.dumps(result.as_dict()))
         return
-    told = summary(result, surroundings(folder, result, following(result, manner)))
-    Console(highlight=False).print(told, crop=False)  # a command that is cut off cannot be typed
+    around = surroundings(folder, result, following(result, manner))
+    printed(summary(result, around, brief=manner.quiet))
 
 
 def following(result: Result, manner: Manner) -> dict[str, str]:

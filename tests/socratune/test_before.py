@@ -71,3 +71,13 @@ def test_optimize_shows_the_same_before_it_begins(command: Command, desk: Path) 
     said = command("estimate", desk, "--budget", "rollouts=0").out
     shown = command("optimize", desk, "--budget", "rollouts=0", "--no-memory").err
     assert said.rstrip() in shown
+
+
+def test_estimate_says_how_much_weaker_a_second_look_is(command: Command, desk: Path) -> None:
+    first = command("estimate", desk, "--json").json["test"]
+    command("optimize", desk, "--quiet", "--no-memory")
+    second = command("estimate", desk, "--json").json["test"]
+    assert second["rows"] == first["rows"]
+    assert (first["alpha"], second["alpha"]) == (0.05, 0.025)
+    assert second["detectable"] > first["detectable"]
+    assert "instead of 0.05" in command("estimate", desk).out

@@ -112,7 +112,8 @@ def test_a_run_that_comes_first_is_asked_for_too(says: Says, wire: str, tmp_path
 def test_a_judge_is_named_once_the_rows_need_one(says: Says, wire: str, tmp_path: Path) -> None:
     models = (*models_at(wire), "--judge", f"openai:ticket-routing:weak@{wire}/v1")
     bare = "\n".join(json.dumps({"ticket": f"A question, number {number}"}) for number in range(12))
-    grading = ":weak@" + wire + "/v1 grades the answers; the rows and the answers to them stay on this machine"
+    host = wire.removeprefix("http://")
+    grading = f":weak@{wire}/v1 grades the answers; {host} is sent the rows and the answers to them"
     assert grading not in " ".join(says(WISH, words=models).err.split())
     assert grading in " ".join(says(bare, WISH, words=models).err.split())
     assert not (tmp_path / "provider.jsonl").exists()

@@ -250,12 +250,25 @@ def test_apply_writes_the_change_and_nothing_else(command: Command, finished: Fi
     assert len(after) > len(before)
 
 
+def test_a_second_apply_has_nothing_to_write(command: Command, desk: Path) -> None:
+    (desk.parent / "prompt.md").write_text("Which queue should handle this ticket?\n\n{ticket}\n")
+    head, tail = TASK.split("user: |")[0], TASK[TASK.index("data:") :]
+    desk.write_text(f"{head}user: file://prompt.md\n{tail}")
+    command("optimize", desk, "--quiet", "--no-memory")
+    told = [command("apply", "last", "--yes", "--json") for _ in range(2)]
+    written = [{key: each.json[key] for key in ("file", "written")} for each in told]
+    assert written == [{"file": "prompt.md", "written": True}, {"file": "prompt.md", "written": False}]
+    assert "+++" not in told[1].err
+    assert command("apply", "last").out == "prompt.md has this prompt already; nothing is written.\n"
+
+
 @pytest.mark.parametrize(("answer", "code"), [("", 2), ("n\n", 1)])
 def test_apply_asks_first(finished: Finished, answer: str, code: int) -> None:
     before = finished.task.read_text()
     words = [str(Path(sys.executable).with_name("socratune")), "apply", finished.id, "--home", str(finished.home)]
     ended = subprocess.run(words, input=answer, capture_output=True, text=True, check=False)
     assert (ended.returncode, "pass --yes" in ended.stderr) == (code, not answer)
+    assert "Nothing is written." in ended.stderr or not answer
     assert finished.task.read_text() == before
 
 

@@ -56,13 +56,22 @@ def named(folder: Path, target: dict[str, object], rows: int = 30) -> Path:
     return file
 
 
+def test_all_prices_that_are_missing_are_asked_for_at_once(command: Command, desk: Path) -> None:
+    models = ("--target", "openai:a@http://127.0.0.1:9/v1", "--optimizer", "openai:b@http://127.0.0.1:9/v1")
+    ran = command("optimize", desk, *models, "--budget", "usd=1", "--yes")
+    assert (ran.code, ran.err.count("\n")) == (2, 1)
+    assert "--price IN,OUT --price optimizer=IN,OUT" in ran.err
+    told = command("estimate", desk, *models, "--budget", "usd=1")
+    assert "a run does not start before what is missing is there" in told.out
+
+
 def test_an_unpriced_model_under_a_usd_cap_is_refused_with_the_cure(
     command: Command, tmp_path: Path, provider: str
 ) -> None:
     file = named(tmp_path, {"model": WORLD, "base_url": provider, "temperature": 0})
     ran = command("eval", file, "--budget", "1", "--yes")
     assert ran.code == 2
-    assert f"the price of openai:{WORLD}@{provider}#" in ran.err
+    assert f"the price of openai:{WORLD}@{provider}" in ran.err
     assert "--price IN,OUT" in ran.err
 
 

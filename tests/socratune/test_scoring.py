@@ -38,6 +38,20 @@ def test_fresh_rows_are_another_look_at_less_alpha(command: Command, copied: Fin
     assert (third["look"], third["test"]["alpha"]) == (3, 0.0125)
 
 
+def test_a_prompt_that_was_applied_is_tested_against_the_one_before(
+    command: Command, copied: Finished, tmp_path: Path
+) -> None:
+    (tmp_path / "new.csv").write_text(tickets(150, 200))
+    unapplied = command("test", copied.id, "--data", "new.csv", "--json").json
+    (copied.folder / "looks.json").unlink()
+    (copied.folder / "look2.db").unlink()
+    assert command("apply", copied.id, "--yes").code == 0
+    assert command("test", copied.id, "--data", "new.csv", "--json").json == unapplied
+    shown = command("test", copied.id, "--data", "new.csv").out
+    assert f"Your prompt {unapplied['means']['seed']:.3f}" in shown
+    assert "95 % interval" in shown
+
+
 def test_look_that_was_taken_is_told_again(command: Command, copied: Finished, tmp_path: Path) -> None:
     (tmp_path / "new.csv").write_text(tickets(150, 200))
     first = command("test", copied.id, "--data", "new.csv", "--json")

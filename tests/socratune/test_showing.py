@@ -13,7 +13,7 @@ from socratune.events import EditProposed, QuestionAsked, RoundPlanned, typed
 from socratune.graphs.result import Change, Result
 from socratune.markdown import markdown
 from socratune.memory.ledger import Event, Spent
-from socratune.memory.records import Budget, Demo, ExampleId, Prompt
+from socratune.memory.records import Budget, CandidateId, Demo, ExampleId, Prompt
 from socratune.memory.runs import Home
 from socratune.outcome import read_result
 from socratune.progress import Progress, line_of
@@ -144,3 +144,50 @@ def test_diff_names_each_part_that_changed() -> None:
 
 def test_files_of_a_run_are_named_where_they_are(finished: Finished) -> None:
     assert (Path(finished.folder) / "report.md").read_text().startswith(f"# {finished.id}")
+
+
+def test_a_search_with_nothing_left_to_mend_says_what_would_help(finished: Finished) -> None:
+    folder = Home(path=finished.home).run(finished.id)
+    result = read_result(folder)
+    ended = replace(result, stop_reason="nothing left to mend", best=replace(result.best, test=0.625))
+    advice = f"but the {result.splits['train']} train rows show no failure that is left to mend: label more rows."
+    with opened(folder) as ledger:
+        assert advice in markdown(ended, ledger)
+        assert advice not in markdown(replace(ended, stop_reason="patience"), ledger)
+    assert advice in shown(ended)
+
+
+def test_a_leader_that_is_not_the_best_found_does_not_vanish(finished: Finished) -> None:
+    result = read_result(Home(path=finished.home).run(finished.id))
+    told = "The last leader, ab12cd, is not the best found"
+    assert told not in shown(result)
+    assert told in shown(replace(result, passed_over=CandidateId("ab12cd34")))
+
+
+def test_a_second_look_at_rows_says_why_its_interval_is_wider(finished: Finished) -> None:
+    folder = Home(path=finished.home).run(finished.id)
+    result = read_result(folder)
+    assert result.verdict is not None
+    again = replace(result, verdict=replace(result.verdict, alpha=0.025))
+    told = "may err with a chance of 0.025 instead of 0.05, and its interval is the wider 95 % one."
+    assert told in shown(again)
+    assert told not in shown(result)
+    with opened(folder) as ledger:
+        assert told in markdown(again, ledger)
+
+
+def shown(result: Result) -> str:
+    file = io.StringIO()
+    Console(file=file, width=1000).print(summary(result, AROUND))
+    return file.getvalue()
+
+
+def test_the_report_says_what_was_wrong_on_the_rows_that_an_edit_was_made_from(finished: Finished) -> None:
+    folder = Home(path=finished.home).run(finished.id)
+    result = read_result(folder)
+    row = result.changes[0].evidence[0]
+    with opened(folder) as ledger:
+        text = markdown(result, ledger)
+    (line,) = [line for line in text.splitlines() if line.startswith(f"{row}: ")][:1]
+    assert line.startswith(f"{row}: expected ")
+    assert "is the 12th row of the data" in text

@@ -54,7 +54,7 @@ def test_removed_run_leaves_its_lessons_and_its_sealed_rows(command: Command, ho
     assert not home.runs()
     assert sealed(home) == before
     notes = command("estimate", finished.task, "--home", home.path, "--json").json["notes"]
-    assert f"{len(before)} different rows were tested by an earlier run and stay in test." in notes
+    assert f"{len(before)} rows, copies counted once, were tested by an earlier run and stay in test." in notes
 
 
 def test_prune_takes_the_old_and_keeps_the_young_and_the_unfinished(

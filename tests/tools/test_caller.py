@@ -264,7 +264,7 @@ async def test_refusals_lower_the_number_of_calls_in_flight(ledger: Ledger) -> N
 def test_a_model_without_a_price_does_not_start_under_a_cap_in_usd(ledger: Ledger) -> None:
     unpriced = Provider(price=None, name="sim:unknown")
     with pytest.raises(
-        BadInput, match=r"the price of sim:unknown is not known; give it .* --price IN,OUT, or cap the run by"
+        BadInput, match=r"the price of sim:unknown is not known; give it .* --price IN,OUT .*, or cap the run by"
     ):
         caller_of(ledger, unpriced, budget=Budget(usd=1.0))
 

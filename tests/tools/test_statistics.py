@@ -250,3 +250,8 @@ def test_beside_a_baseline_of_one_half_a_gain_is_half_as_large() -> None:
     pairs, whole = compare(halves, rewards), compare([0.0] * 40, rewards)
     assert pairs.detectable == pytest.approx(whole.detectable / 2)
     assert pairs.difference == pytest.approx(0.125)
+
+
+def test_graded_rows_are_better_or_worse_and_never_fixed() -> None:
+    assert counts(compare([0.5, 0.2, 1.0], [0.75, 0.2, 0.5])) == "1 better, 1 worse of 3"
+    assert counts(binary(3, 1, 9)) == "3 fixed, 1 broken of 9"

@@ -75,31 +75,52 @@ def _usable_target() -> str | None:
 
 def apply(run: RunName, manner: Manner) -> None:
     """Write a run's new prompt back where the old one came from, when it is proven to be better."""
-    from rich.console import Console
-    from rich.text import Text
-
-    from socratune.agreement import confirm
     from socratune.consent import IDLE
     from socratune.looks import proven
     from socratune.orders import SavedOrder
-    from socratune.outcome import read_result
-    from socratune.report import diff_lines
+    from socratune.outcome import read_result, short
     from socratune.text import plain
     from socratune.tools.task_writer import apply as write_back
+    from socratune.tools.task_writer import file_to_change
 
     folder = manner.place.run(run)
     result, saved = read_result(folder), SavedOrder.read(folder)
     if not proven(result, folder):
         typer.echo(f"Nothing is written: the run did not prove a better prompt. {plain(result.sentence)}", err=True)
+        _tell_applied(folder.id, None, written=False, manner=manner)
         raise typer.Exit(3)
-    loaded = saved.load(IDLE)
+    loaded = saved.load(IDLE, keyless=True)
     _check_untouched(loaded, result)
-    console = Console(stderr=True, highlight=False)
-    console.print(diff_lines(result.seed.prompt, result.best.prompt) or Text("nothing to change"))
+    file = file_to_change(loaded, result.best.prompt)
+    new = loaded.task.prompt != result.best.prompt
+    if new:
+        _agree_to_write(result, short(file), manner)
+        write_back(loaded, result.best.prompt)
+    _tell_applied(folder.id, short(file), written=new, manner=manner)
+
+
+def _agree_to_write(result: Result, file: str, manner: Manner) -> None:
+    """Show what changes, and ask."""
+    from socratune.agreement import confirm
+    from socratune.printing import printed
+    from socratune.report import diff_lines
+    from socratune.text import plain
+
+    if (diff := diff_lines(result.seed.prompt, result.best.prompt)) is not None and not manner.quiet:
+        printed(diff, stderr=True)
     if not manner.yes:
-        question = "Write this into the file that your prompt came from?"
-        confirm(question, cure="pass --yes to write without being asked")
-    typer.echo(f"Wrote {write_back(loaded, result.best.prompt)}")
+        confirm(
+            f"Write this into {plain(file)}?", cure="pass --yes to write without being asked", no="Nothing is written."
+        )
+
+
+def _tell_applied(run: str, file: str | None, *, written: bool, manner: Manner) -> None:
+    from socratune.text import plain
+
+    if manner.json:
+        typer.echo(json.dumps({"schema_version": 1, "run": run, "file": file, "written": written}))
+    elif file is not None:
+        typer.echo(f"Wrote {plain(file)}" if written else f"{plain(file)} has this prompt already; nothing is written.")
 
 
 def export(run: RunName, to: Form, manner: Manner, out: ExportFile = None) -> None:

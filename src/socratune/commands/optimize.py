@@ -45,10 +45,9 @@ def ordered(file: Path, choices: Choices, pace: Pace, manner: Manner) -> SavedOr
 
 def estimate(file: TaskFile, choices: Choices, pace: Pace, manner: Trusting) -> None:
     """Say what `optimize` may use and what the rows can prove, without a call and without a key."""
-    from rich.console import Console
-
     from socratune.before import as_record, forewarning, outlook_of
     from socratune.consent import IDLE
+    from socratune.printing import printed
 
     saved = ordered(file, choices, pace, manner)
     loaded = saved.load(IDLE, keyless=True)
@@ -56,7 +55,7 @@ def estimate(file: TaskFile, choices: Choices, pace: Pace, manner: Trusting) -> 
     if manner.json:
         typer.echo(json.dumps(as_record(outlook)))
         return
-    Console(highlight=False).print(forewarning(outlook))
+    printed(forewarning(outlook))
 
 
 def resume(run: RunName, manner: Trusting, accept: Accept = "improved") -> None:

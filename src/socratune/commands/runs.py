@@ -24,6 +24,7 @@ def runs(context: typer.Context, manner: Manner) -> None:
     from rich.console import Console
 
     from socratune.listing import entries, table
+    from socratune.printing import printed
 
     if context.invoked_subcommand is not None:
         if manner != Manner(home=home_folder()):
@@ -38,8 +39,7 @@ def runs(context: typer.Context, manner: Manner) -> None:
     if not found:
         typer.echo(f"There are no runs in {manner.home} yet. `socratune demo` makes one without a key.")
         return
-    console = Console(highlight=False)
-    console.print(table(found, manner, width=console.width))
+    printed(table(found, manner, width=Console().width))
 
 
 def rm(names: RunNames, manner: Manner) -> None:
@@ -67,7 +67,11 @@ def _remove(gone: Sequence[Entry], kept: Sequence[Entry], manner: Manner) -> Non
     for entry in kept:
         typer.echo(f"  kept: {_described(entry)}; `{manner.command('runs', 'rm', entry.run)}` removes it", err=True)
     if gone and not manner.yes:
-        confirm(f"Remove {len(gone)} run{'' if len(gone) == 1 else 's'}? {KEPT}", cure="pass --yes")
+        confirm(
+            f"Remove {len(gone)} run{'' if len(gone) == 1 else 's'}? {KEPT}",
+            cure="pass --yes",
+            no="Nothing is removed.",
+        )
     remove(manner.place, gone)
     if manner.json:
         record = {"removed": [each.run for each in gone], "kept": [each.run for each in kept]}
