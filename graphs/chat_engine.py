@@ -17,7 +17,8 @@ from socratune.agents.listener import Listener
 from socratune.graphs.chat import ChatDeps, ChatState, chat_graph
 from socratune.graphs.checkpoints import checkpoints, continue_graph
 from socratune.memory.ledger import Ledger, Spent
-from socratune.memory.records import PLAIN, Budget, ModelOptions
+from socratune.memory.model_options import PLAIN, ModelOptions
+from socratune.memory.records import Budget
 from socratune.memory.runs import RunFolder, write_once
 from socratune.memory.talk import RowsSeen, Talk
 from socratune.tools.caller import Caller, Line

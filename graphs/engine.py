@@ -25,7 +25,8 @@ from socratune.graphs.result import Result, result_of
 from socratune.memory.errors import BadInput
 from socratune.memory.ledger import Ledger, Spent
 from socratune.memory.lessons import Lessons
-from socratune.memory.records import PLAIN, Candidate, Example, Prompt, Role, Task, digest
+from socratune.memory.model_options import PLAIN
+from socratune.memory.records import Candidate, Example, Prompt, Role, Task, digest
 from socratune.memory.runs import Home, RunFolder, write_once
 from socratune.tools.allotment import Allotment, allot
 from socratune.tools.caller import Caller, Line
@@ -40,7 +41,6 @@ from socratune.tools.task_notes import own_cost
 
 OPTIMIZER_TOKENS = 2_000
 """Longest reply of an agent that does not write a whole prompt, unless the task says otherwise."""
-ROLES: tuple[Role, ...] = ("target", "optimizer")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

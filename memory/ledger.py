@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from pydantic import TypeAdapter
 
 from socratune.memory import tables
+from socratune.memory.calls import CallStart, PaidReply
 from socratune.memory.errors import RunOwned
 from socratune.memory.records import Candidate, CandidateId, ExampleId, Role, Rollout, as_json
 from socratune.memory.sessions import begin_session, minutes_worked
@@ -26,29 +27,6 @@ from socratune.memory.writer import GroupWriter
 
 _CANDIDATE = TypeAdapter(Candidate)
 _ROLLOUT = TypeAdapter(Rollout)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallStart:
-    """What is written before a request is sent."""
-
-    key: str
-    role: Role
-    phase: str
-    model: str
-    reserved_usd: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PaidReply:
-    """A completed call, as the ledger gives it back."""
-
-    text: str
-    tokens_in: int
-    tokens_out: int
-    usd: float
-    tokens_cached: int = 0
-    """Those of `tokens_in` that came from the provider's cache."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,8 +6,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from socratune.memory.calls import PaidReply
 from socratune.memory.errors import BadInput, unmarked
-from socratune.memory.ledger import PaidReply, Spent
+from socratune.memory.ledger import Spent
 from socratune.memory.records import Role
 from socratune.memory.usage import Usage
 from socratune.tools.models import UNSEEN, Laden, LanguageModel, ReadsRow, Request

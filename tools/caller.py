@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 
 import stamina
 
+from socratune.memory.calls import CallStart, PaidReply
 from socratune.memory.errors import CallFailed, FinalFailure, Paused, TransientFailure
-from socratune.memory.ledger import CallStart, Ledger, PaidReply
+from socratune.memory.ledger import Ledger
 from socratune.memory.records import Message, Role
 from socratune.memory.usage import Usage
 from socratune.tools.bill import NOTHING, Bill, need_prices, paid_for, spent_on, worst_case

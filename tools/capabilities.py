@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 
 from socratune.memory.errors import BadInput
-from socratune.memory.records import ModelOptions
+from socratune.memory.model_options import ModelOptions
 from socratune.tools.model_spec import ModelSpec
 
 _REASONING = re.compile(r"(ft:)?(o\d|gpt-5(?!\.\d)(?!.*chat))")

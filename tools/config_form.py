@@ -16,7 +16,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from socratune.memory.errors import BadInput
 from socratune.tools.model_spec import checked_url
-from socratune.tools.task_form import BudgetField, checked_form, parse_mapping, read_text
+from socratune.tools.task_form import BudgetField, checked_form
+from socratune.tools.yaml_text import parse_mapping, read_text
 
 FILE = "config.yaml"
 PROVIDERS_KEYS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY")

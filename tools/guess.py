@@ -14,8 +14,8 @@ from pathlib import Path
 from socratune.memory.errors import BadInput
 from socratune.tools import template
 from socratune.tools.datasets import Row, columns_of, read_rows
-from socratune.tools.task_form import read_text
 from socratune.tools.yaml_edits import dump
+from socratune.tools.yaml_text import read_text
 
 TARGET = "openai:gpt-4.1-mini"
 SAMPLE_ROWS = 2000

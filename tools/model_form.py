@@ -18,7 +18,8 @@ from pydantic import (
 )
 
 from socratune.memory.errors import BadInput
-from socratune.memory.records import ModelOptions, Role
+from socratune.memory.model_options import ModelOptions
+from socratune.memory.records import Role
 from socratune.tools.capabilities import header_trouble
 from socratune.tools.model_spec import FORMS, PROVIDERS, checked_url
 

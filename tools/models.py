@@ -13,7 +13,8 @@ from typing import Protocol, runtime_checkable
 from urllib.parse import urlsplit
 
 from socratune.memory.errors import BadInput
-from socratune.memory.records import PLAIN, Example, Message, ModelOptions, Role, Task, digest
+from socratune.memory.model_options import PLAIN, ModelOptions
+from socratune.memory.records import Example, Message, Role, Task, digest
 from socratune.memory.usage import Usage
 from socratune.memory.usercode import UserCode
 from socratune.tools.capabilities import check_options

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from socratune.memory.records import ModelOptions
+from socratune.memory.model_options import ModelOptions
 from socratune.memory.usage import Usage
 
 

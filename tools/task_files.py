@@ -18,10 +18,11 @@ from socratune.tools.metrics import check_metric, judge_calls
 from socratune.tools.model_spec import is_code
 from socratune.tools.promptfoo.config import recognised
 from socratune.tools.promptfoo.document import read_config
-from socratune.tools.task_form import Document, Part, budget_of, read_document, read_text, suggestion
+from socratune.tools.task_form import Document, Part, budget_of, read_document, suggestion
 from socratune.tools.task_models import optimizer_for, options_in
 from socratune.tools.task_notes import task_notes
 from socratune.tools.task_rows import Files, TaskRows, examples_in, files_of, read_files
+from socratune.tools.yaml_text import read_text
 
 DEFAULT_BUDGET = Budget(rollouts=600)
 DEFAULT_RECIPE = "auto"

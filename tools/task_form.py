@@ -11,16 +11,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
-import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from socratune.memory.errors import BadInput
 from socratune.memory.records import JUDGED, LONGEST_ANSWER, Budget, Side
-from socratune.tools.datasets import well_formed
 from socratune.tools.model_form import ModelForm, ModelKey, PriceForm
-
-LARGEST_FILE = 1024 * 1024
-"""Bytes."""
+from socratune.tools.yaml_text import parse_mapping, read_text
 
 Part = Literal["system", "user"]
 F = TypeVar("F", bound=BaseModel)
@@ -167,16 +163,6 @@ class TaskForm(_Form):
         return {part: text for part, text in parts.items() if text}
 
 
-class _Loader(yaml.SafeLoader):
-    """Loads plain values only; an escape that stands for half a character becomes U+FFFD."""
-
-    def text_of(self, node: yaml.ScalarNode) -> str:
-        return well_formed(str(self.construct_scalar(node)))
-
-
-_Loader.add_constructor("tag:yaml.org,2002:str", _Loader.text_of)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
     """A task file that was read: its form, and where each key stands."""
@@ -225,37 +211,12 @@ def parse_document(text: str, path: Path) -> Document:
     return Document(path=path, form=form, written=written, lines=lines)
 
 
-def parse_mapping(text: str, path: Path, *, what: str, cure: str) -> tuple[dict[str, object], dict[str, int]]:
-    """Return the keys of a YAML file as they are written, and the line of each."""
-    try:
-        node, written = yaml.compose(text, Loader=yaml.SafeLoader), _Loader(text).get_single_data()
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise syntax_error(error, text, path) from error
-    if not isinstance(node, yaml.MappingNode) or not isinstance(written, dict):
-        raise BadInput(f"{what} holds `key: value` lines", place=f"{path}:1", cure=cure)
-    return written, _lines(node, path)
-
-
 def checked_form(form: type[F], written: object, *, place: str, lines: Mapping[str, int] | None = None) -> F:
     """Return a form with these keys. Raises `BadInput` with the first thing that is wrong, and its line if known."""
     try:
         return form.model_validate(written)
     except ValidationError as error:
         raise _complaint(error, form, place=place, lines=lines) from error
-
-
-def read_text(path: Path) -> str:
-    """Return the text of a task or prompt file as it is, byte order mark and line ends included."""
-    if not path.is_file():
-        raise BadInput("there is no such file", place=str(path), cure="check the path")
-    if path.stat().st_size > LARGEST_FILE:
-        raise BadInput(f"larger than {LARGEST_FILE // 1024} KiB", place=str(path), cure="shorten it")
-    try:
-        return well_formed(path.read_bytes().decode("utf-8", "surrogatepass"))
-    except UnicodeDecodeError as error:
-        raise BadInput("not UTF-8", place=str(path), cure="save it as UTF-8") from error
-    except OSError as error:
-        raise BadInput(f"cannot be read ({error.strerror})", place=str(path), cure="check its permissions") from error
 
 
 def budget_of(caps: Mapping[str, object], *, place: str) -> Budget:
@@ -268,27 +229,6 @@ def suggestion(word: str, known: Iterable[str]) -> str:
     names = tuple(known)
     near = difflib.get_close_matches(word, names, n=1, cutoff=0.5)
     return f"did you mean {near[0]!r}?" if near else f"known: {', '.join(names)}"
-
-
-def _lines(node: yaml.MappingNode, path: Path) -> dict[str, int]:
-    """Return the line of each key, counted from 1."""
-    lines: dict[str, int] = {}
-    for key, _ in node.value:
-        line = key.start_mark.line + 1
-        if key.value in lines:
-            raise BadInput(f"key {key.value!r} is there twice", place=f"{path}:{line}", cure="remove one of them")
-        lines[str(key.value)] = line
-    return lines
-
-
-def syntax_error(error: Exception, text: str, path: Path) -> BadInput:
-    """Say in one line what is wrong with a YAML text."""
-    mark = getattr(error, "problem_mark", None)
-    offset = getattr(error, "position", 0)
-    line = mark.line + 1 if mark else text.count("\n", 0, offset) + 1
-    problem = str(getattr(error, "problem", None) or getattr(error, "reason", None) or error)
-    cure = "check its indentation and quotes; texts with `: `, `#` or `{` need quotes or a `|` block"
-    return BadInput(f"not valid YAML ({problem})", place=f"{path}:{line}", cure=cure)
 
 
 def _complaint(

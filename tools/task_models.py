@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from socratune.memory.errors import BadInput
-from socratune.memory.records import PLAIN, ModelOptions, Role, Task
+from socratune.memory.model_options import PLAIN, ModelOptions
+from socratune.memory.records import Role, Task
 from socratune.tools.capabilities import check_options
 from socratune.tools.model_form import ModelForm
 from socratune.tools.model_spec import ModelSpec, is_application

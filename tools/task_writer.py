@@ -26,11 +26,12 @@ from socratune.tools.task_files import (
     key_of,
     texts_of,
 )
-from socratune.tools.task_form import Document, Part, parse_document, read_text
+from socratune.tools.task_form import Document, Part, parse_document
 from socratune.tools.task_models import changed_models
 from socratune.tools.task_rows import Files
 from socratune.tools.usercode.reference import moved
 from socratune.tools.yaml_edits import dump, edited, key_edit, like, text_edit
+from socratune.tools.yaml_text import read_text
 
 PROMPT_KEYS = ("prompt", "system", "user", "messages", "demos")
 

@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from socratune.graphs.engine import Settings
     from socratune.graphs.result import Result
     from socratune.memory.errors import BadInput, Interrupted, Paused, RunOwned
-    from socratune.memory.records import Budget, Example, ModelOptions, Prompt, Task
+    from socratune.memory.model_options import ModelOptions
+    from socratune.memory.records import Budget, Example, Prompt, Task
     from socratune.memory.usercode import Answer
     from socratune.subgraph import build_graph
 
@@ -101,7 +102,8 @@ _PLACES = {
     "graphs.engine": ("Settings",),
     "graphs.result": ("Result",),
     "memory.errors": ("BadInput", "Interrupted", "Paused", "RunOwned"),
-    "memory.records": ("Budget", "Example", "ModelOptions", "Prompt", "Task"),
+    "memory.model_options": ("ModelOptions",),
+    "memory.records": ("Budget", "Example", "Prompt", "Task"),
     "memory.usercode": ("Answer",),
     "subgraph": ("build_graph",),
 }

@@ -26,8 +26,8 @@ from socratune.outcome import keep_leading, read_result, replace_text, short, wr
 from socratune.tools.allotment import share, tighter
 from socratune.tools.caller import Caller
 from socratune.tools.task_files import LoadedTask
-from socratune.tools.task_form import read_text
 from socratune.tools.task_writer import write_task
+from socratune.tools.yaml_text import read_text
 
 TASK_FILES = (".yaml", ".yml")
 

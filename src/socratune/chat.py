@@ -18,7 +18,8 @@ from socratune.memory.records import Budget
 from socratune.memory.talk import SKIPPED, Talk
 from socratune.tools.datasets import Row
 from socratune.tools.pasted import files_named, is_prompt, taken_apart
-from socratune.tools.task_form import read_text, suggestion
+from socratune.tools.task_form import suggestion
+from socratune.tools.yaml_text import read_text
 
 WISH = (
     "Say in one sentence what the prompt should do. You may also paste a prompt or labelled rows (csv, tsv, JSON "

@@ -23,9 +23,10 @@ from socratune.tools.draft_check import held
 from socratune.tools.folders import inside, root_of
 from socratune.tools.splits import split
 from socratune.tools.task_files import LoadedTask, Overrides
-from socratune.tools.task_form import parse_document, read_text
+from socratune.tools.task_form import parse_document
 from socratune.tools.task_writer import PROMPT_KEYS, apply, keys_at
 from socratune.tools.yaml_edits import dump
+from socratune.tools.yaml_text import read_text
 
 SAMPLES = 5
 """Train rows that the person is shown."""

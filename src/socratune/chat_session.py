@@ -34,7 +34,7 @@ from socratune.running import INTERRUPTED
 from socratune.text import CAVEAT
 from socratune.tools.pasted import KINDS
 from socratune.tools.task_files import AS_WRITTEN, DEFAULT_BUDGET, Overrides
-from socratune.tools.task_form import read_text
+from socratune.tools.yaml_text import read_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from socratune.agreement import Sending
 from socratune.before import judge_sending
 from socratune.consent import IDLE
 from socratune.memory.errors import BadInput
-from socratune.memory.records import PLAIN, ModelOptions
+from socratune.memory.model_options import PLAIN, ModelOptions
 from socratune.orders import PLAINLY, Reading, read_task
 from socratune.tools.datasets import Row, read_rows
 from socratune.tools.model_spec import is_application

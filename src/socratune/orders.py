@@ -17,7 +17,8 @@ from socratune.graphs.engine import Order, Settings, changed
 from socratune.graphs.recipes import recipe_named, refuse_method
 from socratune.memory.errors import BadInput
 from socratune.memory.ledger import Ledger
-from socratune.memory.records import JUDGED, PLAIN, Example, Task
+from socratune.memory.model_options import PLAIN
+from socratune.memory.records import JUDGED, Example, Task
 from socratune.memory.runs import RunFolder
 from socratune.tools.config_form import hosts_of
 from socratune.tools.datasets import Row, as_text, columns_of, examples, read_rows, well_formed

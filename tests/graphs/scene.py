@@ -79,8 +79,9 @@ def _unmarked(message: Message, marks: set[str]) -> Message:
 
 
 def logged(path: Path) -> list[dict[str, Any]]:
-    """What the provider's own records hold, in order."""
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    """What the provider's own records hold, in order; a process that was killed may have left half a line."""
+    written = path.read_text() if path.exists() else ""
+    return [json.loads(line) for line in written.split("\n")[:-1]]
 
 
 def keys(path: Path) -> list[str]:

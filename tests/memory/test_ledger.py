@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.fakes import Provider, caller_of, reply, request
 
+from socratune.memory.calls import CallStart, PaidReply
 from socratune.memory.errors import RunOwned
-from socratune.memory.ledger import CallStart, Event, Ledger, PaidReply, Spent
+from socratune.memory.ledger import Event, Ledger, Spent
 from socratune.memory.records import Candidate, CandidateId, ExampleId, Prompt, Role, Rollout
 from socratune.memory.tables import connect, metadata
 from socratune.memory.writer import GroupWriter
@@ -75,7 +76,7 @@ async def test_a_call_that_was_not_completed_in_this_run_is_not_answered(ledger:
     other.close()
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(text=st.text(st.characters(codec="utf-8")))
 def test_every_text_is_kept_to_the_letter(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
     ledger = Ledger.open(tmp_path_factory.getbasetemp() / "texts.db", text[:5])

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from socratune.memory.ledger import CallStart, Ledger
+from socratune.memory.calls import CallStart
+from socratune.memory.ledger import Ledger
 from socratune.memory.records import Budget
 from socratune.memory.runs import Home
 from socratune.retest import FinishedRun, caps_of

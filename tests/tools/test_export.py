@@ -12,7 +12,8 @@ from langchain_core.messages import BaseMessage
 from langchain_core.prompts import ChatPromptTemplate
 
 from socratune.memory.errors import BadInput
-from socratune.memory.records import Demo, Example, ExampleId, Message, ModelOptions, Prompt, Task
+from socratune.memory.model_options import ModelOptions
+from socratune.memory.records import Demo, Example, ExampleId, Message, Prompt, Task
 from socratune.tools.assertions import Assertion, Checks, asserted
 from socratune.tools.export import FORMS
 from socratune.tools.metrics import metric_named

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from socratune.memory.errors import BadInput
-from socratune.memory.records import ModelOptions
+from socratune.memory.model_options import ModelOptions
 from socratune.tools.model_form import prices_of
 from socratune.tools.task_files import AS_WRITTEN, LoadedTask, Overrides, load_task
 from socratune.tools.task_writer import write_task

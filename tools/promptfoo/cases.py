@@ -18,7 +18,7 @@ from socratune.tools.folders import FILE, inside, root_of
 from socratune.tools.promptfoo.config import Value, parse
 from socratune.tools.promptfoo.expectations import expectation
 from socratune.tools.promptfoo.nunjucks import filled
-from socratune.tools.task_form import read_text
+from socratune.tools.yaml_text import read_text
 
 EXPECTED = "__expected"
 MOST_ASSERTIONS = 100

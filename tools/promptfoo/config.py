@@ -13,7 +13,8 @@ import yaml
 
 from socratune.memory.errors import BadInput
 from socratune.tools.datasets import well_formed
-from socratune.tools.task_form import suggestion, syntax_error
+from socratune.tools.task_form import suggestion
+from socratune.tools.yaml_text import syntax_error
 
 _PROMPTS = re.compile(r"(?m)^prompts\s*:")
 _OTHERS = re.compile(r"(?m)^(?:providers|targets|tests)\s*:")

@@ -9,7 +9,8 @@ from socratune.tools.promptfoo.cases import EXPECTED
 from socratune.tools.promptfoo.config import Value, parse
 from socratune.tools.promptfoo.prompts import parts_of, written_prompt
 from socratune.tools.promptfoo.providers import passed_over, provider
-from socratune.tools.task_form import Document, TaskForm, checked_form, read_text
+from socratune.tools.task_form import Document, TaskForm, checked_form
+from socratune.tools.yaml_text import read_text
 
 READ = ("prompts", "providers", "targets", "tests", "defaultTest", "description")
 INERT = (

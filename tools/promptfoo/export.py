@@ -9,7 +9,8 @@ from dataclasses import replace
 from pydantic import TypeAdapter
 
 from socratune.memory.errors import BadInput
-from socratune.memory.records import LONGEST_ANSWER, PLAIN, Example, Prompt, Task
+from socratune.memory.model_options import PLAIN
+from socratune.memory.records import LONGEST_ANSWER, Example, Prompt, Task
 from socratune.tools.assertions import Assertion, checks_of
 from socratune.tools.exported import Exported, turns
 from socratune.tools.folders import FILE

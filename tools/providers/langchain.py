@@ -15,7 +15,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from socratune.memory.errors import BadInput
-from socratune.memory.records import PLAIN, ModelOptions
+from socratune.memory.model_options import PLAIN, ModelOptions
 from socratune.tools.model_spec import ModelSpec
 from socratune.tools.models import ANSWER, LanguageModel, Reply, Request, burden, named
 from socratune.tools.price import Price, given_price

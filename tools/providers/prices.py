@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
 
-from socratune.memory.records import ModelOptions
+from socratune.memory.model_options import ModelOptions
 from socratune.tools.model_spec import ModelSpec
 from socratune.tools.price import Price, given_price
 from socratune.tools.providers.endpoint import HOMES, Endpoint

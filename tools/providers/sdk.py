@@ -9,7 +9,7 @@ from typing import Generic
 
 from pydantic import BaseModel, ConfigDict
 
-from socratune.memory.records import PLAIN, ModelOptions
+from socratune.memory.model_options import PLAIN, ModelOptions
 from socratune.tools.models import Reply, Request, burden, named
 from socratune.tools.price import Price
 from socratune.tools.providers.clients import C, Clients

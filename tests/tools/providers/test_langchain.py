@@ -16,7 +16,7 @@ from tests.tools.providers.scene import WORLD, Speaker, asked, rows
 from tests.tools.providers.test_options import SCHEMA, recorder
 
 from socratune.memory.errors import BadInput, FinalFailure, TransientFailure
-from socratune.memory.records import ModelOptions
+from socratune.memory.model_options import ModelOptions
 from socratune.memory.usage import Usage
 from socratune.tools.models import ANSWER, LanguageModel, check_model, connect
 from socratune.tools.price import Price

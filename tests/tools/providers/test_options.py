@@ -12,7 +12,7 @@ from tests.tools.providers.conftest import Serve
 from tests.tools.providers.scene import WORLD, Speaker, asked, wire
 
 from socratune.memory.errors import BadInput, FinalFailure
-from socratune.memory.records import PLAIN, ModelOptions
+from socratune.memory.model_options import PLAIN, ModelOptions
 from socratune.tools.models import Laden, LanguageModel, check_model, connect
 from socratune.tools.replies import CRITIQUE, FORMS, REWRITE
 from socratune.tools.simulator.formats import trouble_with_completion, trouble_with_message

@@ -18,7 +18,8 @@ from tests.tools.providers.scene import WORLD, Served, Speaker, rows
 from socratune.agents.evaluator import Evaluator
 from socratune.agents.scorers import Measured
 from socratune.memory.ledger import Ledger, Spent
-from socratune.memory.records import Candidate, Demo, Message, ModelOptions, Prompt
+from socratune.memory.model_options import ModelOptions
+from socratune.memory.records import Candidate, Demo, Message, Prompt
 from socratune.tools.caller import Caller, Line
 from socratune.tools.metrics import metric_named
 from socratune.tools.model_spec import ModelSpec
