@@ -88,7 +88,7 @@ class Lines:
 
 def _print(console: Console, what: RenderableType) -> None:
     # Text that may be copied, a command or a diff, is wrapped by the terminal alone.
-    console.print(what, soft_wrap=isinstance(what, Text))
+    console.print(what, soft_wrap=isinstance(what, Text), crop=False)
 
 
 def terminal(commands: Iterable[str], history: Path) -> Terminal:
