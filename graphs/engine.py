@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, closing
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -106,7 +106,11 @@ async def optimize(order: Order, folder: RunFolder, home: Home, watch: Watch = W
 @asynccontextmanager
 async def prepared(order: Order, folder: RunFolder, home: Home, watch: Watch = Watch()) -> AsyncIterator[OptimizeDeps]:
     """Hold a run and give everything that works on it; whatever happens inside, what was sent is waited for."""
-    with folder.held(), _ledger(folder) as ledger, _lessons(home) as lessons:
+    with (
+        folder.held(),
+        closing(Ledger.open(folder.ledger, folder.id)) as ledger,
+        closing(Lessons.open(home.memory, index=home.path / "index")) as lessons,
+    ):
         settings = _begin(order, ledger, home, lessons)
         caller = _caller(order, ledger, folder, settings)
         watch.started(caller)
@@ -124,24 +128,6 @@ async def prepared(order: Order, folder: RunFolder, home: Home, watch: Watch = W
                 saver=saver,
                 seal=lambda groups: lessons.seal(groups, folder.id),
             )
-
-
-@contextmanager
-def _ledger(folder: RunFolder) -> Iterator[Ledger]:
-    ledger = Ledger.open(folder.ledger, folder.id)
-    try:
-        yield ledger
-    finally:
-        ledger.close()
-
-
-@contextmanager
-def _lessons(home: Home) -> Iterator[Lessons]:
-    lessons = Lessons.open(home.memory, index=home.path / "index")
-    try:
-        yield lessons
-    finally:
-        lessons.close()
 
 
 @asynccontextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -95,7 +95,7 @@ def come_back(thread: str, manner: Manner, budget: Budget | None) -> int:
 def hold(folder: RunFolder, manner: Manner, new: Opening | None = None, *, budget: Budget | None = None) -> int:
     """Talk until the person leaves; return the exit code."""
     again = manner.command("chat", "--thread", folder.id)
-    with folder.held(), _ledger(folder) as ledger, _resumable(again):
+    with folder.held(), closing(Ledger.open(folder.ledger, folder.id)) as ledger, _resumable(again):
         if new is not None:
             ledger.begin_run({"chat": _OPENING.dump_python(new, mode="json")})
         what = _kept(ledger, folder)
@@ -166,15 +166,6 @@ def _kept(ledger: Ledger, folder: RunFolder) -> Opening:
         raise BadInput("holds no chat", place=str(folder.path), cure="begin one with `socratune chat`")
     ledger.take_over()
     return _OPENING.validate_python(settings["chat"])
-
-
-@contextmanager
-def _ledger(folder: RunFolder) -> Iterator[Ledger]:
-    ledger = Ledger.open(folder.ledger, folder.id)
-    try:
-        yield ledger
-    finally:
-        ledger.close()
 
 
 @contextmanager

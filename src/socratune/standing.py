@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing
 from dataclasses import dataclass
 
 from socratune.memory.ledger import Ledger
@@ -27,14 +26,9 @@ class Standing:
         return f"{round(self.gain * 100):+d} points on {self.rows} dev rows (90 % about {ends}); dev, not the verdict"
 
 
-@contextmanager
-def opened(folder: RunFolder) -> Iterator[Ledger]:
-    """Open the ledger of a run for reading."""
-    ledger = Ledger.open(folder.ledger, folder.id)
-    try:
-        yield ledger
-    finally:
-        ledger.close()
+def opened(folder: RunFolder) -> closing[Ledger]:
+    """Open the ledger of a run for reading, and close it at the end of the `with`."""
+    return closing(Ledger.open(folder.ledger, folder.id))
 
 
 def standing(ledger: Ledger) -> Standing | None:

@@ -43,8 +43,7 @@ def main() -> None:
     """Load the function that the command line describes and answer calls until the other end closes."""
     order = json.loads(sys.argv[1])
     calls, answers = _own_pipes()
-    loop = asyncio.new_event_loop()
-    asyncio.set_event_loop(loop)
+    asyncio.set_event_loop(loop := asyncio.new_event_loop())
     host = Host(loop, answers)
     threading.Thread(target=host.listen, args=(calls,), daemon=True).start()
     try:

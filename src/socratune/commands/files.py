@@ -44,9 +44,9 @@ def init(prompt: PromptFile, rows: RowsFile, out: Out = Path("task.yaml")) -> No
     for note in notes:
         typer.echo(f"  {plain(note)}")
     if target is None:
-        typer.echo(f"Edit `target:` first, for here is no key for {TARGET}. {KEYLESS}")
+        typer.echo(f"Edit `target:` first: no key is set for {TARGET}. {KEYLESS}")
     typer.echo("Say in `goal:` what a good answer is and in `target:` which model runs the prompt. Then:")
-    typer.echo(f"\n  socratune optimize {out}")
+    typer.echo(f"\n  socratune estimate {out}\n  socratune optimize {out}")
 
 
 def _check_new(out: Path) -> None:
