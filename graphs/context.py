@@ -6,8 +6,9 @@ The search sees train and dev rows only. The test rows live in `Sealed`, which i
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -20,7 +21,7 @@ from socratune.agents.planner import Planner
 from socratune.agents.rewriter import Rewriter
 from socratune.agents.teacher import Teacher
 from socratune.graphs.recipes import Recipe
-from socratune.memory.ledger import Ledger
+from socratune.memory.ledger import Event, Ledger
 from socratune.memory.lessons import Lessons
 from socratune.memory.records import (
     Candidate,
@@ -35,12 +36,15 @@ from socratune.memory.records import (
 )
 from socratune.tools.guard import Guard
 from socratune.tools.journal import Journal
-from socratune.tools.search.policies import SEARCHES
-from socratune.tools.search.policy import SearchPolicy, Told, replay
+from socratune.tools.search.policy import Move, SearchPolicy, Start, Told, replay
 
 MOST_TRIED = 8
 """Tested edits that agents are shown, the latest."""
+SEED = Move(operator="seed", parents=())
+"""The move that brought the user's own prompt."""
 _LESSONS = TypeAdapter(tuple[Lesson, ...])
+_MOVE = TypeAdapter(Move)
+_MOVES = TypeAdapter(tuple[Move, ...])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +72,9 @@ class SearchDeps:
 
     task: Task
     recipe: Recipe
+    seed: int
+    shuffle_errors: bool
+    """Whether agents see each failure with another row's inputs: the control that shows what real errors are worth."""
     root: CandidateId
     train: tuple[Example, ...]
     """In the run's shared random order, as is `dev`."""
@@ -92,13 +99,22 @@ class SearchDeps:
 
     def policy(self) -> SearchPolicy:
         """Build the search policy from the ledger's history."""
-        told = [self._told(event.body) for event in self.ledger.events("told")]
-        return replay(SEARCHES[self.recipe.search](self.root, self.recipe.proposer), told)
+        start = Start(root=self.root, operators=self.recipe.proposers, seed=self.seed)
+        seed = Told(move=SEED, child=self.root, accepted=True, scores=self.dev_scores(self.root), cost=0.0)
+        return replay(self.recipe.search(start), [seed, *map(self._told, self.ledger.events("told"))])
 
-    def _told(self, body: Mapping[str, Any]) -> Told:
+    def _told(self, event: Event) -> Told:
         """Return what came of a move, with all dev rows that its child has seen by now."""
+        body = event.body
         child = body["child"]
-        return Told(child=child, scores=self.dev_scores(child) if body["accepted"] else {}, cost=body["cost"])
+        scores = self.dev_scores(child) if child else {}
+        move = _MOVE.validate_python(body["move"])
+        return Told(move=move, child=child, accepted=body["accepted"], scores=scores, cost=body["cost"])
+
+    def moves(self, number: int) -> tuple[Move, ...]:
+        """Return the moves of a round that was chosen."""
+        made = self.ledger.event(f"moves:{number}")
+        return _MOVES.validate_python(made.body["moves"]) if made else ()
 
     def dev_scores(self, candidate: str) -> dict[ExampleId, float]:
         """Return the rewards of a candidate on the dev rows that it has seen."""
@@ -115,11 +131,23 @@ class SearchDeps:
 
     def failures(self, rollouts: Sequence[Rollout]) -> list[Failure]:
         """Return the train rows that went wrong; a row without a reward is not a failure."""
-        return [
-            Failure(example=self.train_by_id[rollout.example_id], rollout=rollout)
-            for rollout in rollouts
-            if rollout.reward is not None and rollout.reward < 1
-        ]
+        wrong = [rollout for rollout in rollouts if rollout.reward is not None and rollout.reward < 1]
+        return [Failure(example=self._shown(rollout.example_id), rollout=rollout) for rollout in wrong]
+
+    def passes(self, rollouts: Sequence[Rollout]) -> list[Failure]:
+        """Return the train rows that came out right, in the same shape."""
+        return [Failure(example=self._shown(each.example_id), rollout=each) for each in rollouts if each.reward == 1]
+
+    def _shown(self, row: ExampleId) -> Example:
+        """Return a train row as agents see it; for the control, with the inputs of another."""
+        example = self.train_by_id[row]
+        return replace(example, inputs=self._other_inputs[row]) if self.shuffle_errors else example
+
+    @cached_property
+    def _other_inputs(self) -> Mapping[ExampleId, Mapping[str, str]]:
+        draw = random.Random(f"{self.seed} shuffled errors")  # noqa: S311  # not a secret
+        others = draw.sample(self.train, len(self.train))
+        return {row.id: other.inputs for row, other in zip(self.train, others, strict=True)}
 
     async def recall(self, query: str, *, key: str, k: int = 4) -> tuple[Lesson, ...]:
         """Return what memory held about `query` when the run began; what was recalled is recorded before use."""

@@ -51,6 +51,8 @@ class Settings:
     concurrency: int = 8
     memory: bool = True
     log_content: bool = False
+    shuffle_errors: bool = False
+    """The control arm: agents see each failure with another row's inputs."""
     hosts: Mapping[str, str] = field(default_factory=dict)
     """The environment variable with the key of each host that may have one, by origin (`https://gateway:8443`)."""
 
@@ -141,7 +143,8 @@ async def _drained(caller: Caller) -> AsyncIterator[None]:
 
 def _begin(order: Order, ledger: Ledger, home: Home, lessons: Lessons) -> dict[str, Any]:
     """Write the run's settings, or read those it began with and check that they still fit."""
-    recipe_named(order.task.recipe)
+    if refused := recipe_named(order.task.recipe).refusal(order.task, order.examples):
+        raise BadInput(refused, cure="choose another recipe, or leave it at auto")
     known = ledger.settings()
     if known and known["fingerprint"] != order.fingerprint:
         raise BadInput(
@@ -240,6 +243,8 @@ def _search_deps(
     return SearchDeps(
         task=task,
         recipe=recipe_named(task.recipe),
+        seed=order.settings.seed,
+        shuffle_errors=order.settings.shuffle_errors,
         root=task.prompt.id,
         train=train,
         dev=_rows(order, settings, "dev"),

@@ -10,9 +10,9 @@ from langgraph.types import Command, Overwrite, Send
 from pydantic import TypeAdapter
 
 from socratune.agents.evidence import Brief, Failure
+from socratune.graphs.assignment import Assignment
 from socratune.graphs.context import Plan, SearchDeps, candidate_of
-from socratune.graphs.proposers import socratic
-from socratune.graphs.proposers.socratic import Assignment
+from socratune.graphs.operators import OPERATORS
 from socratune.graphs.state import SearchState
 from socratune.memory.errors import CallFailed, MalformedReply
 from socratune.memory.ledger import Event
@@ -28,9 +28,7 @@ FEW_FAILURES = 3
 BLOCK = 12
 """Train rows run at a time while failures are collected."""
 
-PROPOSERS = {"socratic": socratic.propose}
 _PLAN = TypeAdapter(Plan)
-_MOVE = TypeAdapter(Move)
 _MOVES = TypeAdapter(list[Move])
 
 
@@ -39,16 +37,16 @@ class ProposeState(TypedDict):
 
     round: int
     index: int
-    move: dict[str, Any]
 
 
 async def plan(state: SearchState, runtime: Runtime[SearchDeps]) -> SearchState:
-    """Plan the next round, unless it was planned before a crash."""
+    """Plan the next round, unless it was planned before a crash; a recipe that does not plan goes on at once."""
     deps = runtime.context
-    number = state["round"] + 1
-    if deps.ledger.event(f"plan:{number}") is None:
-        await _plan(deps, number, leader=candidate_of(deps, state["leader"]), stale=state["stale"])
-    stop = "" if _planned(deps, number).subgoals else "nothing left to mend"
+    number, stop = state["round"] + 1, ""
+    if deps.recipe.plans:
+        if deps.ledger.event(f"plan:{number}") is None:
+            await _plan(deps, number, leader=candidate_of(deps, state["leader"]), stale=state["stale"])
+        stop = "" if _planned(deps, number).subgoals else "nothing left to mend"
     return {"round": number, "children": Overwrite([]), "stop": stop}  # type: ignore[typeddict-item]  # Overwrite resets a reduced channel
 
 
@@ -131,13 +129,13 @@ async def choose(state: SearchState, runtime: Runtime[SearchDeps]) -> Command[Li
     deps, number = runtime.context, state["round"]
     made = deps.ledger.event(f"moves:{number}")
     if made is None:
-        asked = deps.policy().ask(deps.recipe.moves, subgoals=len(_planned(deps, number).subgoals))
-        moves = _MOVES.dump_python(asked, mode="json")
-        if _in_vain(deps, number, moves):
+        subgoals = len(_planned(deps, number).subgoals) if deps.recipe.plans else 1
+        moves = _MOVES.dump_python(deps.policy().ask(deps.recipe.moves, subgoals=subgoals), mode="json")
+        if deps.recipe.plans and _in_vain(deps, number, moves):
             end: Command[Literal["propose", "curate"]] = Command(goto="curate", update={"stop": "nothing new to try"})
             return end
         made = await deps.journal.record("moves", str(number), {"moves": moves})
-    payloads = [ProposeState(round=number, index=index, move=move) for index, move in enumerate(made.body["moves"])]
+    payloads = [ProposeState(round=number, index=index) for index in range(len(made.body["moves"]))]
     return Command(goto=[Send("propose", payload) for payload in payloads])
 
 
@@ -164,11 +162,13 @@ def _planned(deps: SearchDeps, number: int) -> Plan:
 async def propose(state: ProposeState, runtime: Runtime[SearchDeps]) -> SearchState:
     """Have one child written, unless that was done before a crash. A proposal that fails is counted, not fatal."""
     deps = runtime.context
+    number, index, moves = state["round"], state["index"], deps.moves(state["round"])
     assignment = Assignment(
-        round=state["round"],
-        index=state["index"],
-        move=_MOVE.validate_python(state["move"]),
-        plan=_planned(deps, state["round"]),
+        round=number,
+        index=index,
+        move=moves[index],
+        plan=_planned(deps, number) if deps.recipe.plans else None,
+        place=sum(each.parents[0] == moves[index].parents[0] for each in moves[:index]),
     )
     made = deps.ledger.event(f"proposal:{assignment.key}") or await _propose(assignment, deps)
     return {"children": [made.body["child"]] if made.body["child"] else []}
@@ -177,7 +177,7 @@ async def propose(state: ProposeState, runtime: Runtime[SearchDeps]) -> SearchSt
 async def _propose(assignment: Assignment, deps: SearchDeps) -> Event:
     child, failed = None, ""
     try:
-        child = await PROPOSERS[assignment.move.operator](assignment, deps)
+        child = await OPERATORS[assignment.move.operator](assignment, deps)
     except (MalformedReply, CallFailed) as error:
         failed = str(error)[:300]
     if child is not None and child.id in (deps.root, *child.parents):

@@ -3,9 +3,37 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from socratune.memory.errors import BadInput
+from socratune.memory.records import Example, Task
+from socratune.tools.gate import GATE_STAGES
+from socratune.tools.model_spec import is_application
+from socratune.tools.search.allocation import Allocation, Everyone, Paired
+from socratune.tools.search.greedy import Greedy
+from socratune.tools.search.policy import Search
+
+Need = Literal["labels", "model"]
+"""`labels`: train rows with an expected answer. `model`: a target that is sent worked examples with the prompt."""
+Check = Literal["changed", "mended"]
+"""What an edit must do on the failures that caused it before it sees dev rows: change an answer, or mend one."""
+GATE_ROWS = GATE_STAGES[-1][0]
+UNTIL_SPENT = 1_000
+"""Rounds, or rounds without success, that no budget pays for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """The train rows that a move learns from."""
+
+    rows: int = 10
+    """Run at a time; each round draws others."""
+    failures: int = 10
+    """Shown to the agents at most; several moves from one parent share the failures among them."""
+    blocks: int = 1
+    """So many times rows are drawn at most while nothing has failed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,12 +41,39 @@ class Recipe:
     """One value per slot: which published method this is, in our parts."""
 
     name: str
-    proposer: str
-    search: str
+    after: str
+    """The paper, or what the arm controls for."""
+    differs: str = ""
+    """Where our reading differs from the released code."""
+    proposers: tuple[str, ...]
+    """Operators that the search chooses from, at least one."""
+    search: Search
+    evidence: Evidence = Evidence()
+    plans: bool = False
+    """Whether failures are clustered and ranked before each round; moves then have a focus."""
+    check: Check = "changed"
+    staged: bool = False
+    """Whether children pass the staged paired gate against their parent first."""
+    allocation: Allocation
+    """How the dev rows of a round are spent."""
     moves: int
     """Children proposed in a round."""
-    patience: int
-    """Rounds without an accepted child before the search stops."""
+    rounds: int = UNTIL_SPENT
+    patience: int = UNTIL_SPENT
+    """Rounds without a new leader before the search stops."""
+    baselines: bool = False
+    """Whether "think step by step" and few-shot are raced before the first round."""
+    feedback: Literal["metric", "pairwise"] = "metric"
+    """Who scores answers during the search; the final test is always the task's own metric."""
+    needs: tuple[Need, ...] = ()
+
+    def refusal(self, task: Task, examples: Sequence[Example]) -> str:
+        """Say why this recipe cannot work on a task; empty when it can."""
+        if "labels" in self.needs and not any(row.expected for row in examples):
+            return f"recipe {self.name!r} learns from labelled rows, and no row has an expected answer"
+        if "model" in self.needs and is_application(task.target):
+            return f"recipe {self.name!r} tries worked examples, which an application ({task.target}) may drop"
+        return ""
 
 
 RECIPES = {
@@ -26,33 +81,48 @@ RECIPES = {
     for recipe in (
         Recipe(
             name="auto",
-            proposer="socratic",
-            search="greedy",
+            after="our own",
+            proposers=("socratic",),
+            search=Greedy,
+            plans=True,
+            check="mended",
+            staged=True,
+            allocation=Paired(rows=GATE_ROWS),
             moves=1,
             patience=5,
+            baselines=True,
+        ),
+        Recipe(
+            name="rewrite-best-of-n",
+            after="control: rewrite from the errors among ten train rows, keep the better on all of dev",
+            proposers=("reflect",),
+            search=Greedy,
+            allocation=Everyone(keep=1),
+            moves=1,
+        ),
+        Recipe(
+            name="few-shot",
+            after="control: worked examples under the seed prompt, nothing else",
+            proposers=("demos",),
+            search=Greedy,
+            allocation=Everyone(),
+            moves=1,
+            rounds=1,
+            needs=("labels", "model"),
+        ),
+        Recipe(
+            name="seed",
+            after="control: the prompt as it stands",
+            proposers=("reflect",),
+            search=Greedy,
+            allocation=Everyone(),
+            moves=1,
+            rounds=0,
         ),
     )
 }
-METHODS = frozenset(
-    [
-        "ape",
-        "capo",
-        "evoprompt",
-        "gepa",
-        "ipc",
-        "mars",
-        "miprov2",
-        "opro",
-        "pe2",
-        "plum",
-        "promptagent",
-        "promptwizard",
-        "protegi",
-        "spo",
-        "textgrad",
-    ]
-)
-"""Published methods that people know by name, whether or not there is a recipe for each."""
+METHODS = frozenset({"ipc"})
+"""Published methods that people know by name and that have no recipe."""
 
 
 def refuse_method(spec: str) -> None:

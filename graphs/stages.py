@@ -55,7 +55,8 @@ async def preflight(state: OptimizeState, runtime: Runtime[OptimizeDeps]) -> Opt
     rows = deps.dev[:NOISE_ROWS]
     try:
         await _measure_noise(deps, seed, rows)
-        return {"survivors": [each.id for each in await _racing_baselines(deps, seed, rows)]}
+        racing = await _racing_baselines(deps, seed, rows) if deps.recipe.baselines else []
+        return {"survivors": [each.id for each in racing]}
     except BudgetExhausted as error:
         await deps.journal.record("preflight_cut", "", {"cap": error.cap})
         return {"survivors": []}
@@ -104,7 +105,7 @@ async def search(state: OptimizeState, runtime: Runtime[OptimizeDeps]) -> Optimi
     graph = search_graph(runtime.context.saver)
     try:
         ended = await continue_graph(graph, start, context=deps, thread=f"{deps.ledger.run}:search")
-        return {"stop": stop_reason(cast("SearchState", ended), deps.recipe.patience)}
+        return {"stop": stop_reason(cast("SearchState", ended), deps.recipe)}
     except BudgetExhausted as error:
         return {"stop": f"budget: {error.cap}"}
 
@@ -112,7 +113,7 @@ async def search(state: OptimizeState, runtime: Runtime[OptimizeDeps]) -> Optimi
 async def finalist(state: OptimizeState, runtime: Runtime[OptimizeDeps]) -> OptimizeState:
     """Settle on all of dev which of the last accepted edits hold, and let one candidate go on."""
     deps = runtime.context.search
-    accepted = [candidate_of(deps, event.body["leader"]) for event in deps.ledger.events("leader")]
+    accepted = _with_ancestors(deps, [event.body["leader"] for event in deps.ledger.events("leader")])
     accepted += _undecided(deps)
     try:
         for child in reversed(accepted[-FINALISTS:]):
@@ -123,6 +124,17 @@ async def finalist(state: OptimizeState, runtime: Runtime[OptimizeDeps]) -> Opti
     chosen = choose_finalist(accepted, scores, root=deps.root)
     await deps.journal.record("finalist", "", {"finalist": chosen})
     return {"finalist": chosen, "tested": chosen != deps.root}
+
+
+def _with_ancestors(deps: SearchDeps, leaders: Sequence[str]) -> list[Candidate]:
+    """Return those who ever led and all that they come from, parents first, without the seed."""
+    found: dict[str, Candidate] = {}
+    for leader in leaders:
+        line = [candidate_of(deps, leader)]
+        while line[-1].parents and line[-1].id not in found:
+            line.append(candidate_of(deps, line[-1].parents[0]))
+        found |= {each.id: each for each in reversed(line) if each.parents and each.id not in found}
+    return list(found.values())
 
 
 def _undecided(deps: SearchDeps) -> list[Candidate]:

@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import takewhile
 from typing import Literal
 
 from langgraph.runtime import Runtime
 from langgraph.types import Overwrite
+from pydantic import TypeAdapter
 
 from socratune.graphs.context import SearchDeps, candidate_of, differences, scored
+from socratune.graphs.recipes import Recipe
 from socratune.graphs.state import SearchState
 from socratune.memory.errors import Paused
 from socratune.memory.ledger import Event
-from socratune.memory.records import Candidate, Example, ExampleId
+from socratune.memory.records import Candidate, CandidateId, ExampleId
 from socratune.tools import gate as gates
-from socratune.tools.search.policy import gain
-from socratune.tools.tokens import estimate
+from socratune.tools.search.allocation import Arm
+from socratune.tools.search.policy import Move, gain
 
-RACE_BLOCK = 16
 MOST_SILENT = 0.125
 """Share of rows that a child may leave unanswered beyond its parent; a single row may always be an accident."""
 FIX_CHECK = 8
 """Failures on which an edit must show an effect before it sees dev rows."""
 STRAIGHT_FAILURES = 5
 """Proposals in a row that failed for want of a readable answer; then the run pauses."""
+_MOVE = TypeAdapter(Move)
 
 
 async def lint(state: SearchState, runtime: Runtime[SearchDeps]) -> SearchState:
@@ -63,7 +65,7 @@ async def _pause_if_unreadable(deps: SearchDeps, number: int) -> None:
 
 
 async def gate(state: SearchState, runtime: Runtime[SearchDeps]) -> SearchState:
-    """Compare each child with its parent on growing slices of dev, and drop it at the first stage it fails."""
+    """Drop each child whose edit shows no effect, or that fails a stage of the comparison with its parent."""
     deps = runtime.context
     passed = [child for child in state["children"] if await _passes_gate(deps, child, state["round"])]
     return {"children": Overwrite(passed)}  # type: ignore[typeddict-item]  # as above
@@ -72,9 +74,9 @@ async def gate(state: SearchState, runtime: Runtime[SearchDeps]) -> SearchState:
 async def _passes_gate(deps: SearchDeps, child_id: str, number: int) -> bool:
     child = candidate_of(deps, child_id)
     parent = candidate_of(deps, child.parents[0])
-    outcome, gained = await _fix_check(deps, child), 0.0
+    outcome, gained = await _no_effect(deps, child, parent), 0.0
     whole = len(deps.dev[: gates.GATE_STAGES[-1][0]])
-    for size, margin in gates.stages(len(deps.dev)) if not outcome else ():
+    for size, margin in gates.stages(len(deps.dev)) if deps.recipe.staged and not outcome else ():
         rows = deps.dev[:size]
         old = scored(await deps.evaluator.score(parent, rows, phase="search"))
         new = scored(await deps.evaluator.score(child, rows, phase="search"))
@@ -93,81 +95,90 @@ async def _passes_gate(deps: SearchDeps, child_id: str, number: int) -> bool:
     return not outcome
 
 
-async def _fix_check(deps: SearchDeps, child: Candidate) -> str:
-    """Run the edit on the failures that caused it; one that mends none of them is not scored further.
+async def _no_effect(deps: SearchDeps, child: Candidate, parent: Candidate) -> str:
+    """Run an edit on the failures that caused it; one without effect on them is not scored further.
 
-    An accepted child needs these rows in the next round anyway, so the check costs nothing when it is passed.
+    After ABO (arXiv 2402.02101): reflection often changes the text and not what the target does. An accepted child
+    needs these rows in the next round anyway, so the check costs little when it is passed.
     """
-    rows = [deps.train_by_id[row] for row in child.evidence[:FIX_CHECK]]
+    known = deps.ledger.rollouts(parent.id)
+    rows = [deps.train_by_id[row] for row in child.evidence[:FIX_CHECK] if row in known]
     if not rows:
         return ""
-    mended = scored(await deps.evaluator.score(child, rows, phase="search"))
-    known = deps.ledger.rollouts(child.parents[0])
-    before = scored([known[row.id] for row in rows if row.id in known])
-    return "mended none of its failures" if sum(differences(mended, before)) <= 0 else ""
+    after = {each.example_id: each for each in await deps.evaluator.score(child, rows, phase="search")}
+    changed = sum(after[row.id].output != known[row.id].output for row in rows)
+    facts = {"child": child.id, "rows": len(rows), "changed": changed}
+    await deps.journal.record("behaviour", f"{child.round} {child.id}", facts)
+    if not changed:
+        return "changed none of its failures"
+    before = scored([known[row.id] for row in rows])
+    mends = sum(differences(scored(list(after.values())), before)) > 0
+    return "" if mends or deps.recipe.check == "changed" else "mended none of its failures"
 
 
 async def race(state: SearchState, runtime: Runtime[SearchDeps]) -> SearchState:
-    """Bring several survivors, and a leader that is not their parent, to the same dev rows; drop whoever is beaten."""
-    deps = runtime.context
-    running = [candidate_of(deps, child) for child in state["children"]]
-    leader = candidate_of(deps, state["leader"])
-    if running and any(leader.id not in child.parents for child in running):
-        running.append(leader)
-    if not running:
+    """Spend the round's dev rows on its children and on those in front, and keep who the allocation keeps."""
+    deps, number = runtime.context, state["round"]
+    if not state["children"]:
         return {"children": Overwrite([])}  # type: ignore[typeddict-item]  # as above
-    # To choose among children that all beat their parent, no more rows are worth paying for than the gate's own.
-    most = min(len(deps.dev), gates.GATE_STAGES[-1][0])
-    shared = min(len(deps.dev_scores(each.id)) for each in running)
-    begun = await deps.journal.record("race", str(state["round"]), {"running": len(running), "rows": shared})
-    seen = begun.body["rows"]
-    while len(running) > 1 and seen < most:
-        seen = min(seen + RACE_BLOCK, most)
-        running = await _not_beaten(deps, running, deps.dev[:seen])
-    winner = best(running, await _scores(deps, running, deps.dev[:seen]))
-    accepted = [] if winner.id == leader.id else [winner.id]
+    running = [*_rivals(deps, state["children"]), *state["children"]]
+    begun = await deps.journal.record("race", str(number), {"asked": {each: _asked(deps, each) for each in running}})
+    # As it was the first time: a replay would find others in front.
+    asked: dict[str, int] = dict(begun.body["asked"])
+    new = set(state["children"])
+    while pulls := deps.recipe.allocation.pulls(_arms(deps, asked, new), rows=len(deps.dev)):
+        for each, rows in pulls.items():
+            await deps.evaluator.score(candidate_of(deps, each), deps.dev[:rows], phase="search")
+            asked[each] = rows
+    kept = deps.recipe.allocation.kept(_arms(deps, asked, new))
+    accepted = [each for each in kept if each in new]
     for child in state["children"]:
         if child not in accepted:
-            await _judge(deps, candidate_of(deps, child), state["round"], "passed the gate, lost the race")
+            await _judge(deps, candidate_of(deps, child), number, "lost to others on the same rows")
     return {"children": Overwrite(accepted)}  # type: ignore[typeddict-item]  # as above
 
 
-async def _scores(
-    deps: SearchDeps, running: Sequence[Candidate], rows: Sequence[Example]
-) -> dict[str, dict[ExampleId, float]]:
-    return {c.id: scored(await deps.evaluator.score(c, rows, phase="search")) for c in running}
+def _rivals(deps: SearchDeps, children: Sequence[str]) -> list[str]:
+    """Return those in front, but for one whom every child has beaten at the gate already."""
+    parents = [candidate_of(deps, child).parents[:1] for child in children] if deps.recipe.staged else []
+    front = [each for each in deps.policy().front() if each not in children]
+    return [each for each in front if not parents or any(each not in beaten for beaten in parents)]
 
 
-async def _not_beaten(deps: SearchDeps, running: Sequence[Candidate], rows: Sequence[Example]) -> list[Candidate]:
-    scores = await _scores(deps, running, rows)
-    ahead = best(running, scores)
-    return [c for c in running if c == ahead or not gates.beaten(differences(scores[ahead.id], scores[c.id]))]
+def _asked(deps: SearchDeps, candidate: str) -> int:
+    """Return how many of the first dev rows a candidate was run on."""
+    known = deps.ledger.rollouts(CandidateId(candidate))
+    return sum(1 for _ in takewhile(lambda row: row.id in known, deps.dev))
 
 
-def best(running: Sequence[Candidate], scores: Mapping[str, Mapping[ExampleId, float]]) -> Candidate:
-    """Return the candidate with the highest mean on the rows that all have; ties go to the shorter prompt."""
-    shared = set.intersection(*(set(scores[candidate.id]) for candidate in running))
+def _arms(deps: SearchDeps, asked: Mapping[str, int], new: Collection[str]) -> dict[CandidateId, Arm]:
+    def scores(each: str, rows: int) -> dict[ExampleId, float]:
+        known = deps.dev_scores(each)
+        return {row.id: known[row.id] for row in deps.dev[:rows] if row.id in known}
 
-    def rank(candidate: Candidate) -> tuple[float, int, str]:
-        total = sum(scores[candidate.id][row] for row in shared)
-        return (-round(total, 9), estimate(candidate.prompt.instructions), candidate.id)
-
-    return min(running, key=rank)
+    return {
+        CandidateId(each): Arm(asked=rows, scores=scores(each, rows), is_new=each in new)
+        for each, rows in asked.items()
+    }
 
 
 async def curate(state: SearchState, runtime: Runtime[SearchDeps]) -> SearchState:
-    """Record what the round taught: the accepted edit, the leader, and what the policy is told."""
+    """Record what the round taught: accepted edits, what the policy is told, and who leads now."""
     deps, number = runtime.context, state["round"]
-    accepted = state["children"][0] if state["children"] else None
+    accepted = state["children"]
+    for child in (candidate_of(deps, each) for each in accepted):
+        gained = gain(deps.dev_scores(child.id), deps.dev_scores(child.parents[0]))
+        await _judge(deps, child, number, "accepted", gain=gained)
     await _tell(deps, number, accepted)
-    if accepted is None:
+    front = await deps.journal.record("front", str(number), {"round": number, "front": deps.policy().front()})
+    leader = front.body["front"][0]
+    if leader == state["leader"]:
         return {"stale": state["stale"] + _was_tried(deps, number)}
-    child = candidate_of(deps, accepted)
-    gained = gain(deps.dev_scores(child.id), deps.dev_scores(child.parents[0]))
-    await _judge(deps, child, number, "accepted", gain=gained)
-    facts = {"leader": child.id, "round": number, "gain": gained, "operator": child.operator}
-    await deps.journal.record("leader", str(number), facts, {"reason": child.reason})
-    return {"leader": child.id, "stale": 0}
+    first = candidate_of(deps, leader)
+    gained = gain(deps.dev_scores(first.id), deps.dev_scores(first.parents[0])) if first.parents else 0.0
+    facts = {"leader": first.id, "round": number, "gain": gained, "operator": first.operator}
+    await deps.journal.record("leader", str(number), facts, {"reason": first.reason})
+    return {"leader": first.id, "stale": 0}
 
 
 def _was_tried(deps: SearchDeps, number: int) -> bool:
@@ -175,14 +186,22 @@ def _was_tried(deps: SearchDeps, number: int) -> bool:
     return any(not event.body["failed"] for event in deps.ledger.events("proposal") if event.body["round"] == number)
 
 
-async def _tell(deps: SearchDeps, number: int, accepted: str | None) -> None:
+async def _tell(deps: SearchDeps, number: int, accepted: Sequence[str]) -> None:
     """Tell the policy what came of each move of the round; an accepted baseline counts as a move."""
-    events = deps.ledger.events("proposal")
-    children = [event.body["child"] for event in events if event.body["round"] == number]
-    for index, child in enumerate(children if number else [accepted] if accepted else []):
-        told = {"child": child, "accepted": child is not None and child == accepted}
+    for index, (move, child) in enumerate(_made(deps, number, accepted)):
+        body = {"child": child, "accepted": child in accepted, "move": _MOVE.dump_python(move, mode="json")}
         cost = float(len(deps.dev_scores(child))) if child else 0.0
-        await deps.journal.record("told", f"{number}.{index}", {**told, "cost": cost})
+        await deps.journal.record("told", f"{number}.{index}", {**body, "cost": cost})
+
+
+def _made(deps: SearchDeps, number: int, accepted: Sequence[str]) -> Iterator[tuple[Move, str | None]]:
+    if number == 0:
+        for each in accepted:
+            baseline = candidate_of(deps, each)
+            yield Move(operator=baseline.operator, parents=baseline.parents), each
+    for index, move in enumerate(deps.moves(number)):
+        proposal = deps.ledger.event(f"proposal:{number}.{index}")
+        yield move, proposal.body["child"] if proposal else None
 
 
 async def _judge(
@@ -195,11 +214,13 @@ async def _judge(
 
 def route(state: SearchState, runtime: Runtime[SearchDeps]) -> Literal["plan", "finish"]:
     """Go on until nothing is left to mend or patience is at its end; the budget ends the search by itself."""
-    return "finish" if stop_reason(state, runtime.context.recipe.patience) else "plan"
+    return "finish" if stop_reason(state, runtime.context.recipe) else "plan"
 
 
-def stop_reason(state: SearchState, patience: int) -> str:
+def stop_reason(state: SearchState, recipe: Recipe) -> str:
     """Say why the search ends here; empty when it does not."""
     if state.get("stop"):
         return state["stop"]
-    return "patience" if state["stale"] >= patience else ""
+    if state["stale"] >= recipe.patience:
+        return "patience"
+    return "rounds" if state["round"] >= recipe.rounds else ""

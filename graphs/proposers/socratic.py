@@ -2,37 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from pydantic import TypeAdapter
 
 from socratune.agents.evidence import Brief, Failure
-from socratune.agents.rewriter import Limits
-from socratune.graphs.context import Plan, SearchDeps
+from socratune.graphs.assignment import Assignment
+from socratune.graphs.context import SearchDeps
+from socratune.graphs.proposers.edits import limits_of
 from socratune.graphs.socratic import Dialogue, DialogueDeps, accepted_hypotheses, hold_dialogue
 from socratune.memory.records import Candidate, Critique, Lesson, Question, SubGoal
-from socratune.tools.guard import length_limit
-from socratune.tools.search.policy import Move
 
 MOST_SHOWN = 12
 """Failures of one cluster that the critic is shown; reflection gets worse with more."""
 _CRITIQUES = TypeAdapter(list[Critique])
 _QUESTIONS = TypeAdapter(list[Question])
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Assignment:
-    """What a proposer is to do: one move of one round, on that round's plan."""
-
-    round: int
-    index: int
-    move: Move
-    plan: Plan
-
-    @property
-    def key(self) -> str:
-        """`2.0`: round and index."""
-        return f"{self.round}.{self.index}"
 
 
 async def propose(assignment: Assignment, deps: SearchDeps) -> Candidate | None:
@@ -50,7 +32,7 @@ async def propose(assignment: Assignment, deps: SearchDeps) -> Candidate | None:
             agents=deps.agents,
             brief=Brief(goal=deps.task.aim, prompt=parent.prompt, recalled=recalled, tried=deps.tried()),
             steps=steps,
-            limits=_limits(deps, parent),
+            limits=limits_of(deps, parent),
             attempt=deps.attempt(assignment.round),
             journal=deps.journal,
             key=assignment.key,
@@ -64,16 +46,12 @@ async def propose(assignment: Assignment, deps: SearchDeps) -> Candidate | None:
 def _steps(assignment: Assignment, deps: SearchDeps, parent: Candidate) -> list[tuple[SubGoal, list[Failure]]]:
     """Return the sub-goals in the move's focus, each with failures of its cluster."""
     plan = assignment.plan
+    if plan is None:
+        raise AssertionError("a dialogue needs a plan")
     chosen = [plan.subgoals[rank] for rank in assignment.move.focus]
     rollouts = deps.ledger.rollouts(parent.id)
     rows = {cluster.id: cluster.example_ids[:MOST_SHOWN] for cluster in plan.clusters}
     return [(step, deps.failures([rollouts[row] for row in rows[step.cluster]])) for step in chosen]
-
-
-def _limits(deps: SearchDeps, parent: Candidate) -> Limits:
-    constraints = deps.task.constraints
-    most = length_limit(parent.prompt, seed=deps.task.prompt, constraints=constraints)
-    return Limits(variables=deps.task.variables, max_tokens=most, locked=constraints.locked)
 
 
 def _child(dialogue: Dialogue, parent: Candidate, assignment: Assignment, deps: SearchDeps) -> Candidate:

@@ -6,11 +6,12 @@ comparison is on rows that both have seen. Pure: counts and rewards in, counts o
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from socratune.memory.records import CandidateId
+from socratune.tools.gate import beaten
 from socratune.tools.search.policy import Scores
 
 
@@ -45,6 +46,8 @@ class Everyone:
 
     rows: int | None = None
     """None is all of dev."""
+    keep: int | None = None
+    """None keeps all."""
 
     def pulls(self, arms: Arms, *, rows: int) -> Mapping[CandidateId, int]:
         """Bring every arm to the same number of rows."""
@@ -52,8 +55,50 @@ class Everyone:
         return {candidate: most for candidate, arm in arms.items() if arm.asked < most}
 
     def kept(self, arms: Arms) -> tuple[CandidateId, ...]:
-        """Return all, the best mean first; of equals, the older."""
-        return tuple(sorted(arms, key=lambda each: (-_mean(arms[each].scores), arms[each].is_new)))
+        """Return the best by their mean; of equals, the older."""
+        return tuple(sorted(arms, key=lambda each: (-_mean(arms[each].scores), arms[each].is_new)))[: self.keep]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paired:
+    """A race block by block: whoever the leader is clearly ahead of sees no more rows, and one is kept.
+
+    Racing as in CAPO (arXiv 2504.16005), with a normal bound on the paired differences.
+    """
+
+    rows: int
+    block: int = 16
+
+    def pulls(self, arms: Arms, *, rows: int) -> Mapping[CandidateId, int]:
+        """Bring those who are not beaten to the next block."""
+        running, most = self._running(arms), min(rows, self.rows)
+        seen = min(arms[each].asked for each in running)
+        if len(running) == 1 or seen >= most:
+            return {}
+        goal = min(seen + self.block, most)
+        return {each: goal for each in running if arms[each].asked < goal}
+
+    def kept(self, arms: Arms) -> tuple[CandidateId, ...]:
+        """Return the winner."""
+        return (_best(arms, self._running(arms)),)
+
+    def _running(self, arms: Arms) -> list[CandidateId]:
+        ahead = _best(arms, list(arms))
+        return [each for each in arms if each == ahead or not beaten(_lead(arms[ahead].scores, arms[each].scores))]
+
+
+def _lead(leader: Scores, other: Scores) -> list[float]:
+    return [leader[row] - other[row] for row in leader if row in other]
+
+
+def _best(arms: Arms, running: Sequence[CandidateId]) -> CandidateId:
+    """Return the highest mean on the rows that all have; of equals, the older."""
+    shared = set.intersection(*(set(arms[each].scores) for each in running))
+
+    def rank(each: CandidateId) -> tuple[float, bool]:
+        return (-round(sum(arms[each].scores[row] for row in shared), 9), arms[each].is_new)
+
+    return min(running, key=rank)
 
 
 def _mean(scores: Scores) -> float:

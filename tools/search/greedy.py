@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from socratune.memory.records import CandidateId
-from socratune.tools.search.policy import Move, Told
+from socratune.tools.search.policy import Move, Start, Told
 
 
 class Greedy:
@@ -13,9 +13,9 @@ class Greedy:
     after the other, and after that each sub-goal is tried alone: one false rule cannot sink the good ones for long.
     """
 
-    def __init__(self, *, root: CandidateId, operator: str) -> None:
-        self._operator = operator
-        self._leader = root
+    def __init__(self, start: Start) -> None:
+        self._operator = start.operators[0]
+        self._leader = start.root
         self._failed = 0
         """Moves in a row that brought nothing."""
 
@@ -25,11 +25,15 @@ class Greedy:
         return [Move(operator=self._operator, parents=(self._leader,), focus=each) for each in dict.fromkeys(shares)]
 
     def tell(self, told: Told) -> None:
-        """Follow the gate: a child that comes with scores was accepted and leads from now on."""
-        if told.child is not None and told.scores:
+        """Follow the trial: an accepted child leads from now on."""
+        if told.child is not None and told.accepted:
             self._leader, self._failed = told.child, 0
         else:
             self._failed += 1
+
+    def front(self) -> tuple[CandidateId, ...]:
+        """Return the leader."""
+        return (self._leader,)
 
 
 def _share(failed: int, subgoals: int) -> tuple[int, ...]:

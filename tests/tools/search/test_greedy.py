@@ -2,18 +2,19 @@ from __future__ import annotations
 
 from socratune.memory.records import CandidateId, ExampleId
 from socratune.tools.search.greedy import Greedy
-from socratune.tools.search.policy import Told
+from socratune.tools.search.policy import Move, Start, Told
 
 ROOT, BETTER, LATER = (CandidateId(each) for each in ("root", "better", "later"))
-FAILED = Told(child=None, scores={}, cost=0.0)
+MOVE = Move(operator="socratic", parents=(ROOT,))
+FAILED = Told(move=MOVE, child=None, accepted=False, scores={}, cost=0.0)
 
 
 def told(child: CandidateId, reward: float) -> Told:
-    return Told(child=child, scores={ExampleId("r1"): reward}, cost=1.0)
+    return Told(move=MOVE, child=child, accepted=True, scores={ExampleId("r1"): reward}, cost=1.0)
 
 
 def policy(*history: Told) -> Greedy:
-    made = Greedy(root=ROOT, operator="socratic")
+    made = Greedy(Start(root=ROOT, operators=("socratic",), seed=0))
     for each in history:
         made.tell(each)
     return made
@@ -55,4 +56,4 @@ def test_the_last_child_that_the_gate_accepted_leads() -> None:
 
 
 def test_a_child_that_was_rejected_never_leads() -> None:
-    assert leader(Told(child=BETTER, scores={}, cost=8.0)) == ROOT
+    assert leader(Told(move=MOVE, child=BETTER, accepted=False, scores={ExampleId("r1"): 1.0}, cost=8.0)) == ROOT

@@ -1,0 +1,75 @@
+"""What all proposers share: the limits of an edit, the failures behind it, and the child that comes of it."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from socratune.agents.evidence import Failure
+from socratune.agents.rewriter import Limits
+from socratune.graphs.assignment import Assignment
+from socratune.graphs.context import SearchDeps
+from socratune.memory.records import Candidate, Example, Prompt, Rollout
+from socratune.tools.guard import length_limit
+
+
+def limits_of(deps: SearchDeps, parent: Candidate) -> Limits:
+    """Return what no edit of this prompt may break."""
+    constraints = deps.task.constraints
+    most = length_limit(parent.prompt, seed=deps.task.prompt, constraints=constraints)
+    return Limits(variables=deps.task.variables, max_tokens=most, locked=constraints.locked)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Minibatch:
+    """Train rows that a parent was run on for one move."""
+
+    failures: tuple[Failure, ...]
+    passes: tuple[Failure, ...]
+    """Rows that came out right, in the same shape."""
+
+
+async def minibatch(assignment: Assignment, deps: SearchDeps) -> Minibatch:
+    """Run the parent on train rows drawn for this round; moves from one parent share what failed among them.
+
+    The rows of a round are the same for all moves from one parent, so that they cost its calls once.
+    """
+    parent, evidence = deps.ledger.candidate(assignment.move.parents[0]), deps.recipe.evidence
+    rows, done = drawn(deps, assignment.round, parent), list[Rollout]()
+    for block in range(evidence.blocks):
+        start = block * evidence.rows
+        done += await deps.evaluator.score(parent, rows[start : start + evidence.rows], phase="search")
+        if deps.failures(done):
+            break
+    failures = deps.failures(done)
+    shown = _share(failures, evidence.failures, assignment.place)
+    return Minibatch(failures=tuple(shown), passes=tuple(deps.passes(done)))
+
+
+def drawn(deps: SearchDeps, number: int, parent: Candidate) -> list[Example]:
+    """Return all train rows in the order of one round and parent."""
+    draw = random.Random(f"{deps.seed} {number} {parent.id} minibatch")  # noqa: S311  # not a secret
+    return draw.sample(deps.train, len(deps.train))
+
+
+def _share(failures: Sequence[Failure], most: int, place: int) -> Sequence[Failure]:
+    """Return the share of the move at `place`: the next few, and from the first again when all are given out."""
+    start = place * most % len(failures) if failures else 0
+    return failures[start : start + most]
+
+
+def child_of(
+    assignment: Assignment, prompt: tuple[Prompt, str], *, evidence: Sequence[Failure] = (), by: Sequence[str] = ()
+) -> Candidate:
+    """Return the candidate that a move brought: prompt and reason, and the rows and writers behind it."""
+    text, reason = prompt
+    return Candidate(
+        prompt=text,
+        parents=assignment.move.parents,
+        operator=assignment.move.operator,
+        reason=reason,
+        evidence=tuple(sorted({failure.example.id for failure in evidence})),
+        written_by=tuple(by),
+        round=assignment.round,
+    )
