@@ -94,8 +94,10 @@ class SearchDeps:
         return {example.id: example for example in self.train}
 
     def attempt(self, number: int) -> int:
-        """Return how many proposals before this round could not be read: a question asked again gets a new answer."""
-        return sum(event.body["failed"] for event in self.ledger.events("proposal") if event.body["round"] < number)
+        """Return how many proposals before this round brought nothing: a question asked again gets a new answer."""
+        accepted = {event.body["child"] for event in self.ledger.events("judged") if event.body["accepted"]}
+        before = [event.body for event in self.ledger.events("proposal") if event.body["round"] < number]
+        return sum(body["child"] not in accepted for body in before)
 
     def policy(self) -> SearchPolicy:
         """Build the search policy from the ledger's history."""

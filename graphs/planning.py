@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal, TypedDict
+from typing import Literal, TypedDict
 
 from langgraph.runtime import Runtime
 from langgraph.types import Command, Overwrite, Send
@@ -131,25 +131,9 @@ async def choose(state: SearchState, runtime: Runtime[SearchDeps]) -> Command[Li
     if made is None:
         subgoals = len(_planned(deps, number).subgoals) if deps.recipe.plans else 1
         moves = _MOVES.dump_python(deps.policy().ask(deps.recipe.moves, subgoals=subgoals), mode="json")
-        if deps.recipe.plans and _in_vain(deps, number, moves):
-            end: Command[Literal["propose", "curate"]] = Command(goto="curate", update={"stop": "nothing new to try"})
-            return end
         made = await deps.journal.record("moves", str(number), {"moves": moves})
     payloads = [ProposeState(round=number, index=index) for index in range(len(made.body["moves"]))]
     return Command(goto=[Send("propose", payload) for payload in payloads])
-
-
-def _in_vain(deps: SearchDeps, number: int, moves: list[dict[str, Any]]) -> bool:
-    """Say whether the round before made the same moves on the same plan, and nothing came of them.
-
-    The agents would be asked the very same and, having answered, would not be asked again.
-    """
-    before = deps.ledger.event(f"moves:{number - 1}")
-    if before is None or before.body["moves"] != moves or _planned(deps, number - 1) != _planned(deps, number):
-        return False
-    return not any(
-        e.body["child"] or e.body["failed"] for e in deps.ledger.events("proposal") if e.body["round"] == number - 1
-    )
 
 
 def _planned(deps: SearchDeps, number: int) -> Plan:

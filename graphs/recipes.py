@@ -51,6 +51,8 @@ class Recipe:
     evidence: Evidence = Evidence()
     plans: bool = False
     """Whether failures are clustered and ranked before each round; moves then have a focus."""
+    critiques: int = 1
+    """How often the critic of a dialogue is asked about each cluster; what several answers name is pooled."""
     check: Check = "changed"
     staged: bool = False
     """Whether children pass the staged paired gate against their parent first."""
@@ -85,6 +87,7 @@ RECIPES = {
             proposers=("socratic",),
             search=Greedy,
             plans=True,
+            critiques=3,
             check="mended",
             staged=True,
             allocation=Paired(rows=GATE_ROWS),

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from contextvars import Context
 from dataclasses import dataclass, replace
 from functools import cache
+from string import ascii_uppercase
 from typing import Annotated, Literal, TypedDict, cast
 
 from langgraph.graph import END, START, StateGraph
@@ -28,6 +29,8 @@ from socratune.tools.journal import Journal
 
 ASKS = 2
 """Questions on one sub-goal: the first, and one more when the critic turned it down."""
+SAMPLES = 100
+"""More than the critiques of any cluster: a repeated dialogue asks for other ones."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +41,8 @@ class DialogueDeps:
     brief: Brief
     steps: Sequence[tuple[SubGoal, Sequence[Failure]]]
     limits: Limits
+    critiques: int
+    """How often the critic is asked about each cluster."""
     attempt: int
     journal: Journal
     key: str
@@ -62,8 +67,26 @@ async def examine(state: Dialogue, runtime: Runtime[DialogueDeps]) -> Dialogue:
     """Ask the critic why the prompt fails on the cluster of this step."""
     deps = runtime.context
     subgoal, failures = deps.steps[state["step"]]
-    critique = await deps.agents.critic.examine(_brief(state, deps), subgoal, failures, attempt=deps.attempt)
+    critiques = [
+        await deps.agents.critic.examine(
+            _brief(state, deps), subgoal, failures, attempt=SAMPLES * deps.attempt + sample
+        )
+        for sample in range(deps.critiques)
+    ]
+    critique = pooled(critiques)
     return {"critique": critique, "critiques": [critique], "asked": 0, "advice": ""}
+
+
+def pooled(critiques: Sequence[Critique]) -> Critique:
+    """Return what independent critiques of the same failures name, each rule once and labelled anew.
+
+    One critique names what it noticed first; several together name more of what the failures show.
+    """
+    found: dict[str, Hypothesis] = {}
+    for hypothesis in (each for critique in critiques for each in critique.hypotheses):
+        found.setdefault(hypothesis.rule, hypothesis)
+    labelled = (replace(each, label=label) for each, label in zip(found.values(), ascii_uppercase, strict=False))
+    return replace(critiques[0], hypotheses=tuple(labelled))
 
 
 async def ask(state: Dialogue, runtime: Runtime[DialogueDeps]) -> Dialogue:

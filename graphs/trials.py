@@ -37,6 +37,9 @@ async def lint(state: SearchState, runtime: Runtime[SearchDeps]) -> SearchState:
     known = [candidate_of(deps, each).prompt for each in sorted(tried)]
     clean: list[str] = []
     for child in (candidate_of(deps, each) for each in dict.fromkeys(state["children"])):
+        if child.id in tried and _may_go_on(deps, child, state["round"]):
+            clean.append(child.id)
+            continue
         parent = candidate_of(deps, child.parents[0])
         broken = deps.guard.violations(child.prompt, parent=parent.prompt, known=known)
         if not broken:
@@ -45,6 +48,16 @@ async def lint(state: SearchState, runtime: Runtime[SearchDeps]) -> SearchState:
             continue
         await _judge(deps, child, state["round"], "refused", why="; ".join(broken))
     return {"children": Overwrite(clean)}  # type: ignore[typeddict-item]  # as above
+
+
+def _may_go_on(deps: SearchDeps, child: Candidate, number: int) -> bool:
+    """Say whether a child that the gate turned down is worth more rows: it was written again, from other failures.
+
+    It goes on from where it stopped; on all of dev it is settled for good.
+    """
+    outcomes = [event.body["outcome"] for event in _judged_before(deps, number) if event.body["child"] == child.id]
+    turned_down = bool(outcomes) and outcomes[-1].startswith("rejected after")
+    return turned_down and len(deps.dev_scores(child.id)) < len(deps.dev)
 
 
 def _judged_before(deps: SearchDeps, number: int) -> Iterator[Event]:
@@ -75,8 +88,9 @@ async def _passes_gate(deps: SearchDeps, child_id: str, number: int) -> bool:
     child = candidate_of(deps, child_id)
     parent = candidate_of(deps, child.parents[0])
     outcome, gained = await _no_effect(deps, child, parent), 0.0
-    whole = len(deps.dev[: gates.GATE_STAGES[-1][0]])
-    for size, margin in gates.stages(len(deps.dev)) if deps.recipe.staged and not outcome else ():
+    stages = ((len(deps.dev), 0.9),) if _may_go_on(deps, child, number) else gates.stages(len(deps.dev))
+    whole = stages[-1][0]
+    for size, margin in stages if deps.recipe.staged and not outcome else ():
         rows = deps.dev[:size]
         old = scored(await deps.evaluator.score(parent, rows, phase="search"))
         new = scored(await deps.evaluator.score(child, rows, phase="search"))

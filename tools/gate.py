@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from socratune.tools.statistics import advantage, paired_gain
 
-GATE_STAGES = ((8, 0.0), (24, 0.45), (56, 0.9))
+GATE_STAGES = ((8, -0.6), (16, 0.0), (32, 0.9))
 """Rows seen so far, and the paired gain that a child needs to see more."""
 SURE = 1.64
 """Paired gain at which a child goes on before it has seen the rows of the last stage."""
@@ -21,8 +21,10 @@ RACE_Z = 1.64
 def stages(rows: int) -> tuple[tuple[int, float], ...]:
     """Return the gate for `rows` dev rows: sizes and margins, the last always with the full margin; empty for none.
 
-    Stages with growing margins tell a better child from a worse one at fewer calls than one large minibatch: in
-    simulation the odds of a +10-point child against a -5-point one rise from 2:1 (three rows, net gain) to 17:1.
+    Stages with growing margins tell a better child from a worse one at fewer rows than one large minibatch. Against
+    8, 24 and 56 rows with margins 0, .45 and .9, on a parent at 70 % (6,000 simulated edits each): a useless edit passes
+    24 % of the time instead of 25 (2 % of answers random) or 20 instead of 16 (20 % of rows flipping), one that gains 6
+    points 68 instead of 72 %, one that loses 5 points 5 instead of 2 %; for 20 to 28 rows instead of 26 to 46.
     """
     if rows <= 0:
         return ()

@@ -33,6 +33,7 @@ async def propose(assignment: Assignment, deps: SearchDeps) -> Candidate | None:
             brief=Brief(goal=deps.task.aim, prompt=parent.prompt, recalled=recalled, tried=deps.tried()),
             steps=steps,
             limits=limits_of(deps, parent),
+            critiques=deps.recipe.critiques,
             attempt=deps.attempt(assignment.round),
             journal=deps.journal,
             key=assignment.key,
