@@ -57,7 +57,10 @@ class SearchPolicy(Protocol):
     """Decides what to try next."""
 
     def ask(self, n: int, *, subgoals: int) -> list[Move]:
-        """Choose at most `n` moves, best first and at least one, on a plan of so many sub-goals, at least one."""
+        """Choose at most `n` moves, best first and at least one, on a plan of so many sub-goals, at least one.
+
+        Asking changes nothing. Equal moves ask for a child each, by another draw of the writer.
+        """
 
     def tell(self, told: Told) -> None:
         """Record what came of one move.

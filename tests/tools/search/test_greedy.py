@@ -1,20 +1,32 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from socratune.memory.records import CandidateId, ExampleId
 from socratune.tools.search.greedy import Greedy
-from socratune.tools.search.policy import Told
+from socratune.tools.search.policy import Move, Start, Told
 
 ROOT, BETTER, LATER = (CandidateId(each) for each in ("root", "better", "later"))
-FAILED = Told(child=None, scores={}, cost=0.0)
+START = Start(root=ROOT, operators=("socratic", "mutate"), seed=1)
+
+
+def came_of(child: CandidateId | None, rewards: Mapping[str, float], *, accepted: bool) -> Told:
+    scores = {ExampleId(row): reward for row, reward in rewards.items()}
+    move = Move(operator="socratic", parents=(ROOT,) if child != ROOT else ())
+    return Told(move=move, child=child, accepted=accepted, scores=scores, cost=1.0)
 
 
 def told(child: CandidateId, reward: float) -> Told:
-    return Told(child=child, scores={ExampleId("r1"): reward}, cost=1.0)
+    return came_of(child, {"r1": reward}, accepted=True)
+
+
+SEED = told(ROOT, 0.2)
+FAILED = came_of(None, {}, accepted=False)
 
 
 def policy(*history: Told) -> Greedy:
-    made = Greedy(root=ROOT, operator="socratic")
-    for each in history:
+    made = Greedy(START)
+    for each in (SEED, *history):
         made.tell(each)
     return made
 
@@ -27,7 +39,7 @@ def leader(*history: Told) -> CandidateId:
     return policy(*history).ask(1, subgoals=1)[0].parents[0]
 
 
-def test_the_first_move_takes_the_whole_plan_from_the_seed() -> None:
+def test_the_first_move_takes_the_whole_plan_from_the_seed_with_the_first_operator() -> None:
     (move,) = policy().ask(3, subgoals=4)
     assert (move.operator, move.parents, move.focus) == ("socratic", (ROOT,), (0, 1, 2, 3))
 
@@ -49,10 +61,15 @@ def test_a_plan_of_one_sub_goal_cannot_be_narrowed() -> None:
     assert focus(FAILED, FAILED, FAILED, subgoals=1, n=3) == [(0,)]
 
 
-def test_the_last_child_that_the_gate_accepted_leads() -> None:
+def test_a_child_leads_when_it_was_accepted_and_is_ahead() -> None:
     assert leader(told(BETTER, 0.5)) == BETTER
-    assert leader(told(BETTER, 0.5), FAILED, told(LATER, 0.4)) == LATER
+    assert leader(told(BETTER, 0.5), FAILED, told(LATER, 0.6)) == LATER
+    assert leader(told(BETTER, 0.5), told(LATER, 0.4)) == BETTER
 
 
 def test_a_child_that_was_rejected_never_leads() -> None:
-    assert leader(Told(child=BETTER, scores={}, cost=8.0)) == ROOT
+    assert leader(came_of(BETTER, {"r1": 1.0}, accepted=False)) == ROOT
+
+
+def test_an_accepted_child_that_is_no_better_counts_as_a_failure() -> None:
+    assert focus(told(LATER, 0.2)) == [(0, 2, 4)]
