@@ -1,7 +1,10 @@
 """Which of a round's candidates see more dev rows, and which of them are kept.
 
 All see the dev rows in one shared order, so whoever has seen more rows has seen those of the others too, and every
-comparison is on rows that both have seen. Pure: counts and rewards in, counts out.
+comparison is on rows that both have seen. Pure: counts and rewards in, counts out. An allocation keeps nothing between
+two questions: what it decided before follows from what the arms have seen, so a resumed round goes on where it was.
+
+A budget is a mean number of rows an arm. Rows that an arm has seen already count as bought.
 """
 
 from __future__ import annotations
@@ -11,7 +14,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from socratune.memory.records import CandidateId
-from socratune.tools.search.policy import Scores
+from socratune.tools.search.policy import Scores, gain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,16 +48,45 @@ class Everyone:
 
     rows: int | None = None
     """None is all of dev."""
+    keep: int | None = None
+    """None is everybody."""
 
     def pulls(self, arms: Arms, *, rows: int) -> Mapping[CandidateId, int]:
         """Bring every arm to the same number of rows."""
-        most = rows if self.rows is None else min(rows, self.rows)
-        return {candidate: most for candidate, arm in arms.items() if arm.asked < most}
+        return brought_to(rows if self.rows is None else min(rows, self.rows), arms)
 
     def kept(self, arms: Arms) -> tuple[CandidateId, ...]:
-        """Return all, the best mean first; of equals, the older."""
-        return tuple(sorted(arms, key=lambda each: (-_mean(arms[each].scores), arms[each].is_new)))
+        """Return the best, or all."""
+        return ranked(arms)[: self.keep]
 
 
-def _mean(scores: Scores) -> float:
-    return round(sum(scores.values()) / len(scores), 9) if scores else 0.0
+def brought_to(asked: int, arms: Arms) -> dict[CandidateId, int]:
+    """Return the pulls that bring every arm to so many rows; those who have seen as many need none."""
+    return {candidate: asked for candidate, arm in arms.items() if arm.asked < asked}
+
+
+def ranked(arms: Arms) -> tuple[CandidateId, ...]:
+    """Return all arms, the best mean on rows that all have seen first; of equals the older, then the one named first.
+
+    An arm without a single answer is behind all others, and does not take their rows away.
+    """
+    answered = [set(arm.scores) for arm in arms.values() if arm.scores]
+    shared = sorted(set.intersection(*answered)) if answered else []
+
+    def place(candidate: CandidateId) -> tuple[bool, float, bool]:
+        arm = arms[candidate]
+        mean = sum(arm.scores[row] for row in shared) / len(shared) if shared and arm.scores else 0.0
+        return not arm.scores, -round(mean, 9), arm.is_new
+
+    return tuple(sorted(arms, key=place))
+
+
+def ranked_apart(arms: Arms) -> dict[CandidateId, float]:
+    """Return the arms like `ranked`, with values, where they were run on very different numbers of rows.
+
+    A value is the mean paired difference to the arm that has answered most, on the rows that both have seen.
+    """
+    anchor = max(arms, key=lambda each: (len(arms[each].scores), not arms[each].is_new))
+    values = {each: round(gain(arm.scores, arms[anchor].scores), 9) for each, arm in arms.items()}
+    order = sorted(arms, key=lambda each: (not arms[each].scores, -values[each], arms[each].is_new))
+    return {each: values[each] for each in order}
