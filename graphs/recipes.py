@@ -11,9 +11,10 @@ from socratune.memory.errors import BadInput
 from socratune.memory.records import Example, Task
 from socratune.tools.gate import GATE_STAGES
 from socratune.tools.model_spec import is_application
-from socratune.tools.search.allocation import Allocation, Everyone, Paired
+from socratune.tools.search.allocation import Allocation, Everyone
 from socratune.tools.search.greedy import Greedy
 from socratune.tools.search.policy import Search
+from socratune.tools.search.races import Paired
 
 Need = Literal["labels", "model"]
 """`labels`: train rows with an expected answer. `model`: a target that is sent worked examples with the prompt."""
