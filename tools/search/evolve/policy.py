@@ -24,7 +24,8 @@ class Heuristic(Protocol):
         """Follow one move, which `Known` was told of before."""
 
 
-HEURISTICS: Mapping[str, Callable[[Start, Known], Heuristic]] = {
+Name = Literal["ga", "hill", "annealing", "tabu", "harmony"]
+HEURISTICS: Mapping[Name, Callable[[Start, Known], Heuristic]] = {
     "ga": Genetic,
     "hill": Hill,
     "annealing": Annealing,
@@ -36,9 +37,7 @@ HEURISTICS: Mapping[str, Callable[[Start, Known], Heuristic]] = {
 class Evolve:
     """One policy for all of Plum's heuristics and for EvoPrompt's genetic algorithm (arXiv 2309.08532)."""
 
-    def __init__(
-        self, start: Start, *, heuristic: Literal["ga", "hill", "annealing", "tabu", "harmony"] = "ga"
-    ) -> None:
+    def __init__(self, start: Start, *, heuristic: Name = "ga") -> None:
         self._known = Known(start)
         self._heuristic = HEURISTICS[heuristic](start, self._known)
 
