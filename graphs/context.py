@@ -17,10 +17,11 @@ from pydantic import TypeAdapter
 from socratune.agents.critic import Critic, QuestionCritic
 from socratune.agents.evaluator import Evaluator
 from socratune.agents.evidence import Attempt, Failure
+from socratune.agents.inspector import Inspector
 from socratune.agents.planner import Planner
 from socratune.agents.rewriter import Rewriter
 from socratune.agents.teacher import Teacher
-from socratune.graphs.recipes import Recipe
+from socratune.graphs.recipe import Recipe
 from socratune.memory.ledger import Event, Ledger
 from socratune.memory.lessons import Lessons
 from socratune.memory.records import (
@@ -38,6 +39,19 @@ from socratune.tools.guard import Guard
 from socratune.tools.journal import Journal
 from socratune.tools.search.policy import Move, SearchPolicy, Start, Told, replay
 
+WRITERS = (
+    "reflect",
+    "amend",
+    "synthesise",
+    "induce",
+    "history",
+    "mutate",
+    "paraphrase",
+    "compress",
+    "crossover",
+    "compare",
+)
+"""The instructions that a rewriter may follow besides its own."""
 MOST_TRIED = 8
 """Tested edits that agents are shown, the latest."""
 SEED = Move(operator="seed", parents=())
@@ -56,6 +70,9 @@ class Agents:
     question_critic: QuestionCritic
     teacher: Teacher
     rewriter: Rewriter
+    inspector: Inspector
+    writers: Mapping[str, Rewriter]
+    """By the name of their instructions, one of `WRITERS`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,13 +11,14 @@ from typing import Any
 
 from socratune.agents.critic import Critic, QuestionCritic
 from socratune.agents.evaluator import Evaluator
+from socratune.agents.inspector import Inspector
 from socratune.agents.instructions import AgentPrompt
 from socratune.agents.planner import Planner
 from socratune.agents.rewriter import Rewriter
 from socratune.agents.scorers import scorer_of
 from socratune.agents.teacher import Teacher
 from socratune.graphs.checkpoints import checkpoints, continue_graph
-from socratune.graphs.context import Agents, OptimizeDeps, Sealed, SearchDeps
+from socratune.graphs.context import WRITERS, Agents, OptimizeDeps, Sealed, SearchDeps
 from socratune.graphs.learning import learn
 from socratune.graphs.optimize import optimize_graph
 from socratune.graphs.recipes import recipe_named
@@ -267,4 +268,6 @@ def agents_of(line: Line, seed: Prompt) -> Agents:
         question_critic=QuestionCritic(line=line, instructions=AgentPrompt.load("judge_question")),
         teacher=Teacher(line=line, instructions=AgentPrompt.load("teacher")),
         rewriter=Rewriter(line=longest, instructions=AgentPrompt.load("rewriter")),
+        inspector=Inspector(line=line, instructions=AgentPrompt.load("inspect")),
+        writers={name: Rewriter(line=longest, instructions=AgentPrompt.load(name)) for name in WRITERS},
     )

@@ -5,10 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from socratune.graphs.assignment import Proposer
-from socratune.graphs.proposers import demos, reflect, socratic
+from socratune.graphs.proposers import demos, induce, joining, phrases, reflect, socratic
 
 OPERATORS: Mapping[str, Proposer] = {
     "socratic": socratic.propose,
     "reflect": reflect.rewrite,
+    "gradient": reflect.gradient,
+    "checklist": reflect.checklist,
+    "induce": induce.induce,
+    "history": induce.improve,
+    "mutate": induce.mutate,
+    "paraphrase": induce.paraphrase,
+    "compress": induce.compress,
+    "crossover": joining.crossover,
+    "join": joining.join,
+    "phrase": phrases.propose,
     "demos": demos.propose,
 }

@@ -25,6 +25,8 @@ MANY_FAILURES = 24
 SOME_FAILURES = 8
 """Failures looked at in later rounds, when few are left."""
 FEW_FAILURES = 3
+IDLE_ROUNDS = 5
+"""Rounds in a row without a child that was worth a call; then nothing new is left to try."""
 BLOCK = 12
 """Train rows run at a time while failures are collected."""
 
@@ -131,9 +133,19 @@ async def choose(state: SearchState, runtime: Runtime[SearchDeps]) -> Command[Li
     if made is None:
         subgoals = len(_planned(deps, number).subgoals) if deps.recipe.plans else 1
         moves = _MOVES.dump_python(deps.policy().ask(deps.recipe.moves, subgoals=subgoals), mode="json")
+        if _is_idle(deps, number):
+            end: Command[Literal["propose", "curate"]] = Command(goto="curate", update={"stop": "nothing new to try"})
+            return end
         made = await deps.journal.record("moves", str(number), {"moves": moves})
     payloads = [ProposeState(round=number, index=index) for index in range(len(made.body["moves"]))]
     return Command(goto=[Send("propose", payload) for payload in payloads])
+
+
+def _is_idle(deps: SearchDeps, number: int) -> bool:
+    """Say whether the latest rounds brought neither a child that was run nor a reply that could not be read."""
+    run = {event.body["round"] for event in deps.ledger.events("judged") if event.body["outcome"] != "refused"}
+    failed = {event.body["round"] for event in deps.ledger.events("proposal") if event.body["failed"]}
+    return number > IDLE_ROUNDS and not (run | failed).intersection(range(number - IDLE_ROUNDS, number))
 
 
 def _planned(deps: SearchDeps, number: int) -> Plan:

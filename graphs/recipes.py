@@ -3,81 +3,187 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import replace
+from functools import partial
 
+from socratune.graphs.recipe import Evidence, Recipe
 from socratune.memory.errors import BadInput
-from socratune.memory.records import Example, Task
 from socratune.tools.gate import GATE_STAGES
-from socratune.tools.model_spec import is_application
-from socratune.tools.search.allocation import Allocation, Everyone, Paired
+from socratune.tools.search.allocation import Everyone
+from socratune.tools.search.bandits import Ucb
+from socratune.tools.search.beam import Beam
+from socratune.tools.search.best_of_n import BestOfN
+from socratune.tools.search.evolve import HEURISTICS, Evolve
 from socratune.tools.search.greedy import Greedy
-from socratune.tools.search.policy import Search
+from socratune.tools.search.mcts import Mcts
+from socratune.tools.search.operators import OperatorBandit
+from socratune.tools.search.pareto import Pareto
+from socratune.tools.search.races import Crowd, Paired
+from socratune.tools.search.random_walk import RandomWalk
+from socratune.tools.search.tpe import Tpe
 
-Need = Literal["labels", "model"]
-"""`labels`: train rows with an expected answer. `model`: a target that is sent worked examples with the prompt."""
-Check = Literal["changed", "mended"]
-"""What an edit must do on the failures that caused it before it sees dev rows: change an answer, or mend one."""
 GATE_ROWS = GATE_STAGES[-1][0]
-UNTIL_SPENT = 1_000
-"""Rounds, or rounds without success, that no budget pays for."""
+FEW_ROWS = 24
+"""Dev rows of a child where the paper scores hundreds: a round of four costs a sixth of 600 calls."""
+SCALED = "Fewer dev rows a child than the paper; the final choice is on all of dev, the result on sealed rows."
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
-    """The train rows that a move learns from."""
-
-    rows: int = 10
-    """Run at a time; each round draws others."""
-    failures: int = 10
-    """Shown to the agents at most; several moves from one parent share the failures among them."""
-    blocks: int = 1
-    """So many times rows are drawn at most while nothing has failed."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recipe:
-    """One value per slot: which published method this is, in our parts."""
-
-    name: str
-    after: str
-    """The paper, or what the arm controls for."""
-    differs: str = ""
-    """Where our reading differs from the released code."""
-    proposers: tuple[str, ...]
-    """Operators that the search chooses from, at least one."""
-    search: Search
-    evidence: Evidence = Evidence()
-    plans: bool = False
-    """Whether failures are clustered and ranked before each round; moves then have a focus."""
-    critiques: int = 1
-    """How often the critic of a dialogue is asked about each cluster; what several answers name is pooled."""
-    check: Check = "changed"
-    staged: bool = False
-    """Whether children pass the staged paired gate against their parent first."""
-    allocation: Allocation
-    """How the dev rows of a round are spent."""
-    moves: int
-    """Children proposed in a round."""
-    rounds: int = UNTIL_SPENT
-    patience: int = UNTIL_SPENT
-    """Rounds without a new leader before the search stops."""
-    baselines: bool = False
-    """Whether "think step by step" and few-shot are raced before the first round."""
-    feedback: Literal["metric", "pairwise"] = "metric"
-    """Who scores answers during the search; the final test is always the task's own metric."""
-    needs: tuple[Need, ...] = ()
-
-    def refusal(self, task: Task, examples: Sequence[Example]) -> str:
-        """Say why this recipe cannot work on a task; empty when it can."""
-        if "labels" in self.needs and not any(row.expected for row in examples):
-            return f"recipe {self.name!r} learns from labelled rows, and no row has an expected answer"
-        if "model" in self.needs and is_application(task.target):
-            return f"recipe {self.name!r} tries worked examples, which an application ({task.target}) may drop"
-        return ""
-
-
+_PLUM = Recipe(
+    name="plum",
+    after="arXiv 2311.08364",
+    differs=f"Phrases are cut at sentences and lines, not by a parser. {SCALED}",
+    proposers=("phrase", "paraphrase", "crossover"),
+    search=partial(Evolve, heuristic="hill"),
+    allocation=Everyone(rows=FEW_ROWS),
+    moves=4,
+)
+_PUBLISHED = (
+    Recipe(
+        name="mars",
+        after="arXiv 2503.16874",
+        differs="The teacher asks about true failures, the critic judges use and not manner, and a worse prompt is not "
+        "carried on; the paper's code scores on its test file.",
+        proposers=("socratic",),
+        search=Greedy,
+        plans=True,
+        allocation=Everyone(rows=GATE_ROWS, keep=1),
+        moves=1,
+    ),
+    Recipe(
+        name="promptagent",
+        after="arXiv 2310.16427",
+        differs=f"Critique and rewrite are one call, and the value of a node does not grow with its depth. {SCALED}",
+        proposers=("reflect",),
+        search=partial(Mcts, width=3, depth_limit=4),
+        evidence=Evidence(rows=5, failures=5, blocks=2, passes=5, lineage=4),
+        allocation=Everyone(rows=FEW_ROWS),
+        moves=3,
+    ),
+    Recipe(
+        name="promptwizard",
+        after="arXiv 2405.18369",
+        differs="A bandit chooses between restyling, critique and worked examples where the code goes in stages with a "
+        "coin, children race on shared rows, nothing is accepted unscored, and reasoning is the target's own.",
+        proposers=("mutate", "gradient", "demos"),
+        search=partial(OperatorBandit, parents="leader"),
+        evidence=Evidence(rows=10, failures=5, passes=3, demos=5),
+        allocation=Paired(keep=1),
+        moves=3,
+        needs=("labels", "model"),
+    ),
+    Recipe(
+        name="protegi",
+        after="arXiv 2305.03495",
+        differs="The bandit compares candidates on the same rows, and paraphrases are of the beam instead of its new "
+        f"children. {SCALED}",
+        proposers=("gradient", "paraphrase"),
+        search=partial(Beam, width=4),
+        evidence=Evidence(rows=16, failures=4),
+        allocation=Ucb(keep=4, rows=FEW_ROWS),
+        moves=8,
+    ),
+    Recipe(
+        name="pe2",
+        after="arXiv 2311.05661",
+        differs="An edit past its step is refused in code, and rows whose label looks wrong ask for nothing; "
+        f"the step is 40 words, for a rule has about fifteen. {SCALED}",
+        proposers=("checklist",),
+        search=partial(Beam, width=2, backtracking=True),
+        evidence=Evidence(rows=10, failures=2),
+        step=40,
+        allocation=Everyone(rows=FEW_ROWS),
+        moves=4,
+    ),
+    Recipe(
+        name="opro",
+        after="arXiv 2309.03409",
+        differs=f"The history holds four thousand tokens of prompts at most. {SCALED}",
+        proposers=("history",),
+        search=partial(BestOfN, near=1),
+        evidence=Evidence(examples=3, history=20),
+        allocation=Everyone(rows=FEW_ROWS),
+        moves=4,
+    ),
+    Recipe(
+        name="ape",
+        after="arXiv 2211.01910",
+        differs=f"The prompt that is optimised is the first of the population. {SCALED}",
+        proposers=("induce", "paraphrase"),
+        search=partial(BestOfN, near=4),
+        evidence=Evidence(examples=5),
+        allocation=Everyone(rows=FEW_ROWS),
+        moves=6,
+        needs=("labels",),
+    ),
+    Recipe(
+        name="gepa",
+        after="arXiv 2507.19457",
+        differs="A staged gate on dev rows in place of three train rows, and a merge is written by the "
+        "model, for a prompt here is one text and not modules.",
+        proposers=("reflect", "crossover"),
+        search=Pareto,
+        evidence=Evidence(rows=3, failures=3, blocks=4),
+        staged=True,
+        allocation=Everyone(rows=GATE_ROWS),
+        moves=1,
+    ),
+    Recipe(
+        name="evoprompt",
+        after="arXiv 2309.08532",
+        differs=f"Its genetic algorithm alone; the first population is restyled, parents are drawn by rank. {SCALED}",
+        proposers=("mutate", "crossover"),
+        search=partial(Evolve, heuristic="ga"),
+        allocation=Everyone(rows=FEW_ROWS),
+        moves=4,
+    ),
+    _PLUM,
+    *(
+        replace(_PLUM, name=f"plum-{heuristic}", search=partial(Evolve, heuristic=heuristic))
+        for heuristic in HEURISTICS
+        if heuristic != "hill"
+    ),
+    Recipe(
+        name="miprov2",
+        after="arXiv 2406.11695",
+        differs="Instructions come from labelled rows and from restyling, without summaries of data and program, and "
+        f"options are scored before they are paired. {SCALED}",
+        proposers=("induce", "mutate", "demos", "join"),
+        search=partial(Tpe, options=6),
+        evidence=Evidence(examples=5, demos=4),
+        allocation=Everyone(rows=FEW_ROWS),
+        moves=4,
+        needs=("labels", "model"),
+    ),
+    Recipe(
+        name="textgrad",
+        after="arXiv 2406.07496",
+        differs="One prompt is the only variable; a step that does not gain on dev is taken back.",
+        proposers=("gradient",),
+        search=Greedy,
+        evidence=Evidence(rows=3, failures=3, blocks=4),
+        allocation=Everyone(rows=GATE_ROWS, keep=1),
+        moves=1,
+    ),
+    Recipe(
+        name="capo",
+        after="arXiv 2504.16005",
+        differs="Crossover, rewording and worked examples are moves of their own, and length is no part of the score "
+        "while the search goes on.",
+        proposers=("crossover", "paraphrase", "demos"),
+        search=partial(Evolve, heuristic="ga"),
+        evidence=Evidence(demos=5),
+        allocation=Crowd(keep=3, rows=GATE_ROWS),
+        moves=4,
+        needs=("labels", "model"),
+    ),
+    Recipe(
+        name="random",
+        after="control: any edit of any candidate",
+        proposers=("reflect", "gradient", "mutate", "paraphrase", "crossover", "phrase"),
+        search=RandomWalk,
+        allocation=Everyone(rows=FEW_ROWS),
+        moves=4,
+    ),
+)
 RECIPES = {
     recipe.name: recipe
     for recipe in (
@@ -113,6 +219,7 @@ RECIPES = {
             rounds=1,
             needs=("labels", "model"),
         ),
+        *_PUBLISHED,
         Recipe(
             name="seed",
             after="control: the prompt as it stands",

@@ -113,8 +113,8 @@ async def search(state: OptimizeState, runtime: Runtime[OptimizeDeps]) -> Optimi
 async def finalist(state: OptimizeState, runtime: Runtime[OptimizeDeps]) -> OptimizeState:
     """Settle on all of dev which of the last accepted edits hold, and let one candidate go on."""
     deps = runtime.context.search
-    accepted = _with_ancestors(deps, [event.body["leader"] for event in deps.ledger.events("leader")])
-    accepted += _undecided(deps)
+    leaders = [event.body["leader"] for event in deps.ledger.events("leader")]
+    accepted = _with_ancestors(deps, [*leaders, *_undecided(deps)])
     try:
         for child in reversed(accepted[-FINALISTS:]):
             await _settle(deps, child, candidate_of(deps, child.parents[0]))
@@ -126,22 +126,22 @@ async def finalist(state: OptimizeState, runtime: Runtime[OptimizeDeps]) -> Opti
     return {"finalist": chosen, "tested": chosen != deps.root}
 
 
-def _with_ancestors(deps: SearchDeps, leaders: Sequence[str]) -> list[Candidate]:
-    """Return those who ever led and all that they come from, parents first, without the seed."""
+def _with_ancestors(deps: SearchDeps, candidates: Sequence[str]) -> list[Candidate]:
+    """Return candidates and all that they come from, parents first, without the seed."""
     found: dict[str, Candidate] = {}
-    for leader in leaders:
-        line = [candidate_of(deps, leader)]
+    for each in candidates:
+        line = [candidate_of(deps, each)]
         while line[-1].parents and line[-1].id not in found:
             line.append(candidate_of(deps, line[-1].parents[0]))
-        found |= {each.id: each for each in reversed(line) if each.parents and each.id not in found}
+        found |= {one.id: one for one in reversed(line) if one.parents and one.id not in found}
     return list(found.values())
 
 
-def _undecided(deps: SearchDeps) -> list[Candidate]:
+def _undecided(deps: SearchDeps) -> list[str]:
     """Return children that a spent budget stopped in the middle of the gate: they stand or fall by what they showed."""
     judged = {event.body["child"] for event in deps.ledger.events("judged")}
     proposed = [event.body["child"] for event in deps.ledger.events("proposal")]
-    return [candidate_of(deps, child) for child in proposed if child and child not in judged and deps.dev_scores(child)]
+    return [child for child in proposed if child and child not in judged and deps.dev_scores(child)]
 
 
 async def _settle(deps: SearchDeps, child: Candidate, parent: Candidate) -> None:

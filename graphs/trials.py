@@ -11,7 +11,7 @@ from langgraph.types import Overwrite
 from pydantic import TypeAdapter
 
 from socratune.graphs.context import SearchDeps, candidate_of, differences, scored
-from socratune.graphs.recipes import Recipe
+from socratune.graphs.recipe import Recipe
 from socratune.graphs.state import SearchState
 from socratune.memory.errors import Paused
 from socratune.memory.ledger import Event

@@ -2,44 +2,63 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import replace
+from random import Random
 
 from socratune.graphs.assignment import Assignment
 from socratune.graphs.context import SearchDeps
-from socratune.graphs.proposers.edits import child_of, minibatch
-from socratune.memory.records import Candidate, Demo, Example, ExampleId
+from socratune.graphs.proposers.edits import Minibatch, child_of, earlier, minibatch, parent_of
+from socratune.memory.plain import as_json
+from socratune.memory.records import Candidate, Demo, Example
 
-DEMOS = 4
-"""Worked examples in one prompt."""
+DRAWS = 8
+"""Sets drawn at most until one is new."""
 
 
 async def propose(assignment: Assignment, deps: SearchDeps) -> Candidate | None:
     """Put another set of worked examples under the parent: half of them rows that it fails on, of varied answers.
 
     A row that the parent answers rightly is shown with its own words, reasoning included (CAPO, arXiv 2504.16005); any
-    other with the bare expected answer. None when no row has a label.
+    other with the bare expected answer. None when no row has a label, or no set is left that the run has not tried.
     """
-    parent = deps.ledger.candidate(assignment.move.parents[0])
-    seen = await minibatch(assignment, deps)
-    own = {each.example.id: each.rollout.output or "" for each in seen.passes}
+    parent, seen = parent_of(assignment, deps), await minibatch(assignment, deps)
+    tried = {_key(each.prompt.demos) for each in earlier(assignment, deps)}
     draw = assignment.draw(deps, "demos")
-    hard = _varied([each.example for each in seen.failures], DEMOS // 2)
-    rest = [row for row in draw.sample(deps.train, len(deps.train)) if row not in hard]
-    chosen = [*hard, *_varied(rest, DEMOS - len(hard))]
-    draw.shuffle(chosen)
-    demos = tuple(_demo(row, own) for row in chosen)
-    if not demos:
+    chosen = _fresh(deps, seen, tried, draw)
+    if not chosen:
         return None
-    return child_of(assignment, (replace(parent.prompt, demos=demos), f"Show {len(demos)} solved train rows."))
+    draw.shuffle(chosen)
+    reason = f"Show {len(chosen)} solved train rows."
+    return child_of(assignment, (replace(parent.prompt, demos=tuple(chosen)), reason))
 
 
-def _demo(row: Example, own: dict[ExampleId, str]) -> Demo:
-    return Demo(inputs=row.inputs, output=own.get(row.id) or row.expected)
+def _fresh(deps: SearchDeps, seen: Minibatch, tried: Collection[frozenset[str]], draw: Random) -> list[Demo]:
+    """Draw sets until one is new; empty when all were tried, or there is none."""
+    for _ in range(DRAWS):
+        if (chosen := _set(deps, seen, draw)) and _key(chosen) not in tried:
+            return chosen
+    return []
 
 
-def _varied(rows: list[Example], most: int) -> list[Example]:
+def _key(demos: Sequence[Demo]) -> frozenset[str]:
+    """Name a set of examples by its rows: in another order it is the same."""
+    return frozenset(as_json(demo.inputs) for demo in demos)
+
+
+def _set(deps: SearchDeps, seen: Minibatch, draw: Random) -> list[Demo]:
+    most = deps.recipe.evidence.demos
+    own = {each.example.id: each.rollout.output or "" for each in seen.passes}
+    failed = [each.example for each in seen.failures]
+    hard = _varied(draw.sample(failed, len(failed)), most // 2)
+    rest = [row for row in draw.sample(deps.train, len(deps.train)) if row not in hard]
+    chosen = [*hard, *_varied(rest, most - len(hard), unlike=hard)]
+    return [Demo(inputs=row.inputs, output=own.get(row.id) or row.expected) for row in chosen]
+
+
+def _varied(rows: Sequence[Example], most: int, *, unlike: Sequence[Example] = ()) -> list[Example]:
     """Return labelled rows, those with an answer not shown yet first, in the order given."""
-    labelled = [row for row in rows if row.expected]
+    labelled, shown = [row for row in rows if row.expected], {row.expected for row in unlike}
     first = {row.expected: row for row in reversed(labelled)}
-    fresh = [row for row in labelled if first[row.expected] is row]
+    fresh = [row for row in labelled if first[row.expected] is row and row.expected not in shown]
     return [*fresh, *(row for row in labelled if row not in fresh)][:most]

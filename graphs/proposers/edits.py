@@ -6,12 +6,40 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from socratune.agents.evidence import Failure
-from socratune.agents.rewriter import Limits
+from socratune.agents.evidence import Brief, Failure
+from socratune.agents.rewriter import Findings, Limits
 from socratune.graphs.assignment import Assignment
 from socratune.graphs.context import SearchDeps
 from socratune.memory.records import Candidate, Example, Prompt, Rollout
 from socratune.tools.guard import length_limit
+
+
+def parent_of(assignment: Assignment, deps: SearchDeps) -> Candidate:
+    """Return the candidate that a move edits."""
+    return deps.ledger.candidate(assignment.move.parents[0])
+
+
+def earlier(assignment: Assignment, deps: SearchDeps) -> list[Candidate]:
+    """Return the candidates of the rounds before, oldest first: what a replay of this round finds as well."""
+    known = (each for each in deps.ledger.candidates().values() if each.round < assignment.round)
+    return sorted(known, key=lambda each: (each.round, each.id))
+
+
+def brief_of(deps: SearchDeps, parent: Candidate) -> Brief:
+    """Return what every agent is told about a move."""
+    return Brief(goal=deps.task.aim, prompt=parent.prompt)
+
+
+async def written(
+    assignment: Assignment, deps: SearchDeps, by: str, *, findings: Findings, evidence: Sequence[Failure] = ()
+) -> Candidate:
+    """Have the writer with the instructions `by` edit the first parent.
+
+    Raises `MalformedReply` and `CallFailed`.
+    """
+    parent, writer = parent_of(assignment, deps), deps.agents.writers[by]
+    text = await writer.rewrite(brief_of(deps, parent), findings, limits_of(deps, parent), attempt=assignment.sample)
+    return child_of(assignment, text, evidence=evidence, by=[writer.instructions.label])
 
 
 def limits_of(deps: SearchDeps, parent: Candidate) -> Limits:
@@ -35,7 +63,7 @@ async def minibatch(assignment: Assignment, deps: SearchDeps) -> Minibatch:
 
     The rows of a round are the same for all moves from one parent, so that they cost its calls once.
     """
-    parent, evidence = deps.ledger.candidate(assignment.move.parents[0]), deps.recipe.evidence
+    parent, evidence = parent_of(assignment, deps), deps.recipe.evidence
     rows, done = drawn(deps, assignment.round, parent), list[Rollout]()
     for block in range(evidence.blocks):
         start = block * evidence.rows

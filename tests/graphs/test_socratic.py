@@ -10,22 +10,17 @@ from pathlib import Path
 import pytest
 from tests.fakes import line_to, row
 
-from socratune.agents.critic import Critic, QuestionCritic
 from socratune.agents.evidence import Brief, Failure
-from socratune.agents.instructions import AgentPrompt
-from socratune.agents.planner import Planner
-from socratune.agents.rewriter import Limits, Rewriter
-from socratune.agents.teacher import Teacher
-from socratune.graphs.context import Agents
+from socratune.agents.rewriter import Limits
+from socratune.graphs.engine import agents_of
 from socratune.graphs.socratic import ASKS, Dialogue, DialogueDeps, accepted_hypotheses, hold_dialogue, socratic_graph
 from socratune.memory.errors import MalformedReply
 from socratune.memory.ledger import Ledger
 from socratune.memory.records import Prompt, Rollout, SubGoal
-from socratune.tools.caller import Line
 from socratune.tools.journal import Journal
 from socratune.tools.logs import run_log
 from socratune.tools.models import Request, ScriptedModel
-from socratune.tools.replies import form_asked
+from socratune.tools.reply_form import form_asked
 from socratune.tools.sections import rows_of, sections
 
 SEED = Prompt(user="Which queue? {{ticket}}")
@@ -82,19 +77,6 @@ class Script:
         return [seen for who, seen in self.turns if who == agent]
 
 
-def agents(line: Line) -> Agents:
-    def load(name: str) -> AgentPrompt:
-        return AgentPrompt.load(name)
-
-    return Agents(
-        planner=Planner(line=line, instructions=load("planner")),
-        critic=Critic(line=line, instructions=load("critic")),
-        question_critic=QuestionCritic(line=line, instructions=load("judge_question")),
-        teacher=Teacher(line=line, instructions=load("teacher")),
-        rewriter=Rewriter(line=line, instructions=load("rewriter")),
-    )
-
-
 def failure(number: int) -> Failure:
     example = row(number, expected="returns")
     return Failure(
@@ -124,11 +106,12 @@ class Hall:
         model = ScriptedModel(answer=script)
         return await hold_dialogue(
             DialogueDeps(
-                agents=agents(line_to(self.ledger, model)),
+                agents=agents_of(line_to(self.ledger, model), SEED),
                 brief=Brief(goal="Route tickets.", prompt=SEED),
                 steps=steps(*sizes or (2,)),
                 limits=Limits(variables=("ticket",), max_tokens=200),
-                attempt=attempt,
+                critiques=1,
+            attempt=attempt,
                 journal=Journal(ledger=self.ledger, log=run_log(self.log)),
                 key="1.0",
             )

@@ -1,18 +1,20 @@
 """Which of a round's candidates see more dev rows, and which of them are kept.
 
 All see the dev rows in one shared order, so whoever has seen more rows has seen those of the others too, and every
-comparison is on rows that both have seen. Pure: counts and rewards in, counts out.
+comparison is on rows that both have seen. Pure: counts and rewards in, counts out. An allocation keeps nothing between
+two questions: what it decided before follows from what the arms have seen, so a resumed round goes on where it was.
+
+A budget is a mean number of rows an arm. Rows that an arm has seen already count as bought.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from socratune.memory.records import CandidateId
-from socratune.tools.gate import beaten
-from socratune.tools.search.policy import Scores
+from socratune.tools.search.policy import Scores, gain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,59 +49,44 @@ class Everyone:
     rows: int | None = None
     """None is all of dev."""
     keep: int | None = None
-    """None keeps all."""
+    """None is everybody."""
 
     def pulls(self, arms: Arms, *, rows: int) -> Mapping[CandidateId, int]:
         """Bring every arm to the same number of rows."""
-        most = rows if self.rows is None else min(rows, self.rows)
-        return {candidate: most for candidate, arm in arms.items() if arm.asked < most}
+        return brought_to(rows if self.rows is None else min(rows, self.rows), arms)
 
     def kept(self, arms: Arms) -> tuple[CandidateId, ...]:
-        """Return the best by their mean; of equals, the older."""
-        return tuple(sorted(arms, key=lambda each: (-_mean(arms[each].scores), arms[each].is_new)))[: self.keep]
+        """Return the best, or all."""
+        return ranked(arms)[: self.keep]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Paired:
-    """A race block by block: whoever the leader is clearly ahead of sees no more rows, and one is kept.
+def brought_to(asked: int, arms: Arms) -> dict[CandidateId, int]:
+    """Return the pulls that bring every arm to so many rows; those who have seen as many need none."""
+    return {candidate: asked for candidate, arm in arms.items() if arm.asked < asked}
 
-    Racing as in CAPO (arXiv 2504.16005), with a normal bound on the paired differences.
+
+def ranked(arms: Arms) -> tuple[CandidateId, ...]:
+    """Return all arms, the best mean on rows that all have seen first; of equals the older, then the one named first.
+
+    An arm without a single answer is behind all others, and does not take their rows away.
     """
+    answered = [set(arm.scores) for arm in arms.values() if arm.scores]
+    shared = sorted(set.intersection(*answered)) if answered else []
 
-    rows: int
-    block: int = 16
+    def place(candidate: CandidateId) -> tuple[bool, float, bool]:
+        arm = arms[candidate]
+        mean = sum(arm.scores[row] for row in shared) / len(shared) if shared and arm.scores else 0.0
+        return not arm.scores, -round(mean, 9), arm.is_new
 
-    def pulls(self, arms: Arms, *, rows: int) -> Mapping[CandidateId, int]:
-        """Bring those who are not beaten to the next block."""
-        running, most = self._running(arms), min(rows, self.rows)
-        seen = min(arms[each].asked for each in running)
-        if len(running) == 1 or seen >= most:
-            return {}
-        goal = min(seen + self.block, most)
-        return {each: goal for each in running if arms[each].asked < goal}
-
-    def kept(self, arms: Arms) -> tuple[CandidateId, ...]:
-        """Return the winner."""
-        return (_best(arms, self._running(arms)),)
-
-    def _running(self, arms: Arms) -> list[CandidateId]:
-        ahead = _best(arms, list(arms))
-        return [each for each in arms if each == ahead or not beaten(_lead(arms[ahead].scores, arms[each].scores))]
+    return tuple(sorted(arms, key=place))
 
 
-def _lead(leader: Scores, other: Scores) -> list[float]:
-    return [leader[row] - other[row] for row in leader if row in other]
+def ranked_apart(arms: Arms) -> dict[CandidateId, float]:
+    """Return the arms like `ranked`, with values, where they were run on very different numbers of rows.
 
-
-def _best(arms: Arms, running: Sequence[CandidateId]) -> CandidateId:
-    """Return the highest mean on the rows that all have; of equals, the older."""
-    shared = set.intersection(*(set(arms[each].scores) for each in running))
-
-    def rank(each: CandidateId) -> tuple[float, bool]:
-        return (-round(sum(arms[each].scores[row] for row in shared), 9), arms[each].is_new)
-
-    return min(running, key=rank)
-
-
-def _mean(scores: Scores) -> float:
-    return round(sum(scores.values()) / len(scores), 9) if scores else 0.0
+    A value is the mean paired difference to the arm that has answered most, on the rows that both have seen.
+    """
+    anchor = max(arms, key=lambda each: (len(arms[each].scores), not arms[each].is_new))
+    values = {each: round(gain(arm.scores, arms[anchor].scores), 9) for each, arm in arms.items()}
+    order = sorted(arms, key=lambda each: (not arms[each].scores, -values[each], arms[each].is_new))
+    return {each: values[each] for each in order}

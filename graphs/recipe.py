@@ -1,0 +1,87 @@
+"""What a recipe is: one value for each slot."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from socratune.memory.records import Example, Task
+from socratune.tools.model_spec import is_application
+from socratune.tools.search.allocation import Allocation
+from socratune.tools.search.policy import Search
+
+Need = Literal["labels", "model"]
+"""`labels`: train rows with an expected answer. `model`: a target that is sent worked examples with the prompt."""
+Check = Literal["changed", "mended"]
+"""What an edit must do on the failures that caused it before it sees dev rows: change an answer, or mend one."""
+UNTIL_SPENT = 1_000
+"""Rounds, or rounds without success, that no budget pays for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """The train rows that a move learns from."""
+
+    rows: int = 10
+    """Run at a time; each round draws others."""
+    failures: int = 10
+    """Shown to the agents at most; several moves from one parent share the failures among them."""
+    blocks: int = 1
+    """So many times rows are drawn at most while nothing has failed."""
+    passes: int = 0
+    """Rows that came out right, shown at most."""
+    examples: int = 5
+    """Labelled rows shown to who writes from them."""
+    demos: int = 4
+    """Worked examples in one prompt."""
+    lineage: int = 0
+    """Ancestors of the prompt shown at most, with their scores."""
+    history: int = 20
+    """Earlier prompts of the run shown at most to who writes from them."""
+    scores: bool = True
+    """Whether the scores of those are shown."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """One value per slot: which published method this is, in our parts."""
+
+    name: str
+    after: str
+    """The paper, or what the arm controls for."""
+    differs: str = ""
+    """Where our reading differs from the released code."""
+    proposers: tuple[str, ...]
+    """Operators that the search chooses from, at least one."""
+    search: Search
+    evidence: Evidence = Evidence()
+    step: int | None = None
+    """Words that an edit by checklist may take out and put in; None for no limit."""
+    plans: bool = False
+    """Whether failures are clustered and ranked before each round; moves then have a focus."""
+    critiques: int = 1
+    """How often the critic of a dialogue is asked about each cluster; what several answers name is pooled."""
+    check: Check = "changed"
+    staged: bool = False
+    """Whether children pass the staged paired gate against their parent first."""
+    allocation: Allocation
+    """How the dev rows of a round are spent."""
+    moves: int
+    """Children proposed in a round."""
+    rounds: int = UNTIL_SPENT
+    patience: int = UNTIL_SPENT
+    """Rounds without a new leader before the search stops."""
+    baselines: bool = False
+    """Whether "think step by step" and few-shot are raced before the first round."""
+    feedback: Literal["metric", "pairwise"] = "metric"
+    """Who scores answers during the search; the final test is always the task's own metric."""
+    needs: tuple[Need, ...] = ()
+
+    def refusal(self, task: Task, examples: Sequence[Example]) -> str:
+        """Say why this recipe cannot work on a task; empty when it can."""
+        if "labels" in self.needs and not any(row.expected for row in examples):
+            return f"recipe {self.name!r} learns from labelled rows, and no row has an expected answer"
+        if "model" in self.needs and is_application(task.target):
+            return f"recipe {self.name!r} tries worked examples, which an application ({task.target}) may drop"
+        return ""
