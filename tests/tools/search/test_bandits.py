@@ -63,7 +63,7 @@ def test_ucb_spends_most_on_those_who_are_best() -> None:
     assert min(asked[2], asked[3]) > max(asked[0], asked[1], asked[4])
 
 
-POOLS = 200
+POOLS = 100
 UNIFORM = 48
 FEWER = 33
 """31 % fewer rows an arm."""
