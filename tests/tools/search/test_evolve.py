@@ -74,6 +74,12 @@ def test_tabu_search_steps_down_when_all_around_is_worse() -> None:
     assert searched("tabu", told("root", 0.9), *worse).front() == ("root",)
 
 
+def test_tabu_search_does_not_step_back_though_it_was_better_there() -> None:
+    down = [told(f"c{n}", 0.5 - n / 100) for n in range(NEIGHBOURS)]
+    back = [told("root", 0.9, parent="c0"), *[told(f"d{n}", 0.3 - n / 100, parent="c0") for n in range(1, NEIGHBOURS)]]
+    assert parents_of(searched("tabu", told("root", 0.9), *down, *back)) == {("d1",)}
+
+
 def test_hill_climbing_steps_up_only() -> None:
     assert parents_of(searched("hill", told("root", 0.5), told("worse", 0.4), told("equal", 0.5))) == {("root",)}
     assert parents_of(searched("hill", told("root", 0.5), told("better", 0.6), told("worse", 0.4))) == {("better",)}
