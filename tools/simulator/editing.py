@@ -16,7 +16,16 @@ LEAVE_OUT = "Leave out: "
 """Begins a rule that takes a sentence out of the prompt."""
 ITEM = "- "
 """Begins a list item, which is one line."""
-LEADS = ("Note: ", "Remember: ", "Mind this: ", "As always: ")
+LEADS = (
+    "Note: ",
+    "Remember: ",
+    "Mind this: ",
+    "As always: ",
+    "To be clear: ",
+    "In short: ",
+    "Keep to this: ",
+    "The rule here: ",
+)
 """Words that change a sentence and not what it says."""
 
 _LIST_AT_END = re.compile(r"(?:\A|\n)- [^\n]*\Z")

@@ -100,10 +100,11 @@ class SimulatedWriter:
 
     def _from_findings(self) -> list[str]:
         """Return the rules that others have found, or else those that rows suggest."""
-        edits = Counter(str(row.get("edit", "")).strip() for row in self.asked.rows("inspections"))
-        found = [finding.rule for finding in self.asked.hypotheses] + [edit for edit, _ in edits.most_common() if edit]
+        if "inspections" in self.asked.sections:
+            edits = Counter(str(row.get("edit", "")).strip() for row in self.asked.rows("inspections"))
+            return [edit for edit, _ in edits.most_common() if edit]
         unjudged = replace(self.failures, noticing=UNJUDGED)
-        return found or [
+        return [finding.rule for finding in self.asked.hypotheses] or [
             *self._guessed(self.failures, self.asked.failures),
             *self._guessed(unjudged, self.asked.shown("answers")),
         ]

@@ -200,7 +200,7 @@ async def test_inspected_edits_are_made_those_of_most_rows_first() -> None:
 
 
 async def test_inspections_that_ask_for_nothing_change_nothing() -> None:
-    written = await rewrite(inspections=lines([inspected("r1", "")]))
+    written = await rewrite(inspections=lines([inspected("r1", "")]), failures=lines(failures(2)))
     assert f"<user>\n{written.user}\n</user>" == BARE
 
 
