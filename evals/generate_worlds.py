@@ -15,8 +15,9 @@ from pathlib import Path
 import yaml
 
 from socratune.evals.written_rows import LabelledRow, invoice_rows, order_rows
+from socratune.tools.simulator.builtin import BUILTIN
 from socratune.tools.simulator.chance import chance, pick
-from socratune.tools.simulator.world import BUILTIN, load_world
+from socratune.tools.simulator.world import load_world
 
 PHRASES = Path(__file__).parent / "phrases"
 

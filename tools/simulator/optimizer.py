@@ -194,9 +194,12 @@ class Agent:
         """Return what a failure is evidence for: rules nobody has stated yet, and sentences that mislead."""
         settled = [str(row.get("rule", "")) for row in self.asked.rows("accepted")]
         text = "\n".join([self.asked.text("prompt"), *settled])
+        misled = self.world.misled_by(text, failure.inputs)
+        shown = [each.inputs for each in self.asked.failures]
+        missing = self.world.missing(text, failure.inputs)
         return (
-            *self.world.missing(text, failure.inputs),
-            *(_removal(distractor) for distractor in self.world.misled_by(text, failure.inputs)),
+            *(rule if misled else self.world.at_first_sight(rule, shown) for rule in missing),
+            *map(_removal, misled),
         )
 
 

@@ -7,7 +7,8 @@ import pytest
 
 from socratune.memory.records import Example, Prompt
 from socratune.tools.metrics import check_rows
-from socratune.tools.simulator.world import World, load_world, prompt_text
+from socratune.tools.simulator.readings import prompt_text
+from socratune.tools.simulator.world import World, load_world
 
 Rows = Callable[[World], list[Example]]
 
