@@ -80,7 +80,7 @@ def needed_by(file: WorldFile, row: str) -> Needed:
         rules=tuple(rule for rule in matching if chance("share", rule.id, row) < rule.share),
         broken_by=frozenset(d.says for d in every if d.breaks is not None and d.breaks.search(row)),
         helped_by=frozenset(d.says for d in every if d.instead_of and (d.helps is None or d.helps.search(row))),
-        unfixable=chance("unfixable", file.task.name, row) < file.unfixable,
+        unfixable=chance("beyond help", file.task.name, row) < file.unfixable,
     )
 
 
