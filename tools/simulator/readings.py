@@ -100,10 +100,11 @@ def misleading(said: Said, needed: Needed, taught: frozenset[str]) -> tuple[Dist
 
 def _first_lacking(file: WorldFile, rule: Rule, held: frozenset[str]) -> Rule | None:
     """Return the rule if it is not held, or else the first of those it stands on that is not."""
-    if rule.id not in held:
-        return rule
-    below = next((other for other in file.rules if other.id == rule.after), None)
-    return below and _first_lacking(file, below, held)
+    while rule.id in held:
+        if rule.after is None:
+            return None
+        rule = next(other for other in file.rules if other.id == rule.after)
+    return rule
 
 
 def _tax(text: str, tax: LengthTax) -> float:
