@@ -37,13 +37,11 @@ def canonical(text: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Said:
-    """What a text says, whatever the row."""
+    """What a prompt says, whatever the row."""
 
-    rules: frozenset[str]
-    """Ids of the rules that stand in it."""
+    held: frozenset[str]
+    """Ids of the rules that stand in it or were taught by its examples, less those that its distractors take back."""
     distractors: tuple[Distractor, ...]
-    against: frozenset[str]
-    """Ids of the rules that these take back."""
     tax: float
     """Loss of probability for its length."""
 
@@ -60,14 +58,14 @@ class Needed:
     unfixable: bool
 
 
-def said_by(file: WorldFile, text: str) -> Said:
-    """Return what a prompt's text says."""
+def said_by(file: WorldFile, text: str, taught: frozenset[str]) -> Said:
+    """Return what a prompt's text says, beside the rules that its worked examples have taught."""
     said = canonical(text)
     distractors = tuple(each for each in file.distractors if each.said_in(said))
+    rules = taught | {rule.id for rule in file.rules if rule.said_in(said)}
     return Said(
-        rules=frozenset(rule.id for rule in file.rules if rule.said_in(said)),
+        held=rules - {each.contradicts for each in distractors},
         distractors=distractors,
-        against=frozenset(each.contradicts for each in distractors if each.contradicts is not None),
         tax=_tax(text, file.length_tax) if file.length_tax is not None else 0.0,
     )
 
@@ -84,18 +82,16 @@ def needed_by(file: WorldFile, row: str) -> Needed:
     )
 
 
-def lacking(file: WorldFile, said: Said, needed: Needed, taught: frozenset[str]) -> tuple[Rule, ...]:
+def lacking(file: WorldFile, said: Said, needed: Needed) -> tuple[Rule, ...]:
     """Return what a row needs and does not get; of a rule that is of no use yet, the one to come before it."""
-    held = (said.rules | taught) - said.against
     served = {d.instead_of for d in said.distractors if d.says in needed.helped_by}
-    missing = (_first_lacking(file, rule, held) for rule in needed.rules if rule.id not in served)
+    missing = (_first_lacking(file, rule, said.held) for rule in needed.rules if rule.id not in served)
     return tuple({rule.id: rule for rule in missing if rule is not None}.values())
 
 
-def misleading(said: Said, needed: Needed, taught: frozenset[str]) -> tuple[Distractor, ...]:
+def misleading(said: Said, needed: Needed) -> tuple[Distractor, ...]:
     """Return the distractors in a text that spoil a row."""
-    held = (said.rules | taught) - said.against
-    return tuple(d for d in said.distractors if d.says in needed.broken_by and d.unless not in held)
+    return tuple(d for d in said.distractors if d.says in needed.broken_by and d.unless not in said.held)
 
 
 def _first_lacking(file: WorldFile, rule: Rule, held: frozenset[str]) -> Rule | None:

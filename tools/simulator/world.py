@@ -48,7 +48,7 @@ class World:
     name: str
     """A builtin name, or the path it was read from."""
     file: WorldFile
-    _said: Callable[[str], Said] = field(init=False, repr=False)
+    _said: Callable[[str, frozenset[str]], Said] = field(init=False, repr=False)
     _needed: Callable[[str], Needed] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -77,12 +77,11 @@ class World:
 
     def conveyed(self, prompt_text: str) -> frozenset[str]:
         """Return the ids of the rules that a text conveys, less those that a distractor in it contradicts."""
-        said = self._said(prompt_text)
-        return said.rules - said.against
+        return self._said(prompt_text, NOTHING).held
 
     def distractors_in(self, prompt_text: str) -> tuple[Distractor, ...]:
         """Return the distractors that a text conveys."""
-        return self._said(prompt_text).distractors
+        return self._said(prompt_text, NOTHING).distractors
 
     def needs(self, inputs: Mapping[str, str]) -> tuple[Rule, ...]:
         """Return the rules without which a row goes wrong, in the order of the file."""
@@ -92,15 +91,11 @@ class World:
         self, prompt_text: str, inputs: Mapping[str, str], *, taught: frozenset[str] = NOTHING
     ) -> tuple[Rule, ...]:
         """Return what the row needs and does not get; of a rule that is of no use yet, the one to come before it."""
-        said, needed = self._said(prompt_text), self._needed(inputs_text(inputs))
-        return lacking(self.file, said, needed, taught)
+        return lacking(self.file, self._said(prompt_text, taught), self._needed(inputs_text(inputs)))
 
-    def misled_by(
-        self, prompt_text: str, inputs: Mapping[str, str], *, taught: frozenset[str] = NOTHING
-    ) -> tuple[Distractor, ...]:
+    def misled_by(self, prompt_text: str, inputs: Mapping[str, str]) -> tuple[Distractor, ...]:
         """Return the distractors in a text that spoil the row."""
-        said, needed = self._said(prompt_text), self._needed(inputs_text(inputs))
-        return misleading(said, needed, taught)
+        return misleading(self._said(prompt_text, NOTHING), self._needed(inputs_text(inputs)))
 
     def at_first_sight(self, rule: Rule, shown: Iterable[Mapping[str, str]]) -> Wording:
         """Return what somebody who sees only the `shown` rows takes a rule for.
@@ -125,11 +120,11 @@ class World:
         """Return the chance of a right answer, noise, luck and length included."""
         if self.file.churn is not None:
             return self.file.churn.base
-        said, needed = self._said(prompt_text), self._needed(inputs_text(example.inputs))
+        said, needed = self._said(prompt_text, taught), self._needed(inputs_text(example.inputs))
         if self.file.shuffled is not None:
-            missing = lacking(self.file, said, needed, taught)
+            missing = lacking(self.file, said, needed)
             return 0.0 if any(rule.without.prose is not None for rule in missing) else 1 / self.file.shuffled
-        return self._truly_right(said, needed, taught)
+        return self._truly_right(said, needed)
 
     def expected_accuracy(self, prompt: Prompt, examples: Sequence[Example]) -> float:
         """Return the exact mean of the probability over `examples`, of which there must be at least one.
@@ -148,10 +143,10 @@ class World:
             return self._churned(self.file.churn, prompt_text, example, seed=seed)
         row = inputs_text(example.inputs)
         drawn = chance("answer", seed, self.task.name, prompt_text, row, repeat)
-        return drawn < self._truly_right(self._said(prompt_text), self._needed(row), taught)
+        return drawn < self._truly_right(self._said(prompt_text, taught), self._needed(row))
 
-    def _truly_right(self, said: Said, needed: Needed, taught: frozenset[str]) -> float:
-        wrong = needed.unfixable or lacking(self.file, said, needed, taught) or misleading(said, needed, taught)
+    def _truly_right(self, said: Said, needed: Needed) -> float:
+        wrong = needed.unfixable or lacking(self.file, said, needed) or misleading(said, needed)
         return self.file.luck if wrong else max(self.file.luck, 1 - self.file.noise - said.tax)
 
     def _worked(self, prompt: Prompt, examples: Sequence[Example]) -> Iterator[Worked]:

@@ -211,3 +211,27 @@ def test_rows_of_the_long_world_need_three_of_twelve_rules_on_the_mean(rows: Row
     world, examples = load_world("long"), rows(load_world("long"))
     assert len(world.file.rules) == 12
     assert sum(len(world.needs(row.inputs)) for row in examples) / len(examples) == pytest.approx(3, abs=0.15)
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence", "rule"),
+    [
+        ("prerequisite", "Charge 4 euros less for returns coming from zone C.", "return"),
+        ("prerequisite", "If the volume weight is greater than the actual weight, bill that.", "volume"),
+        ("local-optimum", "If the soil is waterlogged, answer drain.", "wet"),
+        ("local-optimum", "Repotted recently? Then: wait", "fresh"),
+        ("label-free", "If the pupil missed an exam, require a note.", "test"),
+        ("label-free", "Sports competitions count as unexcused absences", "contest"),
+        ("label-free", "If several reasons are given, go by the final one.", "two"),
+        ("defective-seed", "Route library-card problems to loans.", "card"),
+        ("defective-seed", "Reply with only the counter, and nothing else", "format"),
+        ("noisy", "Sick notes: desk", "letter"),
+        ("noisy", "Any problem with an infant gets an appointment today.", "infant"),
+        ("long", "Reimburse taxis with at most 20 euros.", "taxi"),
+        ("long", "Deduct 5 euros for each hotel breakfast.", "breakfast"),
+        ("unfixable", "Put soiled or greasy paper into rest.", "greasy"),
+        ("unfixable", "Ceramics such as mugs: rest", "mug"),
+    ],
+)
+def test_reasonable_paraphrase_conveys_the_rule(name: str, sentence: str, rule: str) -> None:
+    assert load_world(name).conveyed(sentence) == {rule}

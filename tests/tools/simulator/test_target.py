@@ -42,13 +42,15 @@ async def answers(target: SimulatedTarget, prompt: Prompt, repeats: int = 1) -> 
 
 
 @pytest.mark.parametrize("name", PLANTED)
-@pytest.mark.parametrize("which", ["seed", "ideal", "half"])
+@pytest.mark.parametrize("which", ["seed", "ideal", "half", "demos"])
 async def test_sampled_accuracy_agrees_with_the_expected_one(name: str, which: str, rows: Rows) -> None:
     world = load_world(name)
     half = "\n".join(rule.says for rule in world.file.rules[::2])
     half_ideal = replace(world.seed, user=f"{half}\n\n{world.seed.user}")
-    prompt = {"seed": world.seed, "ideal": world.ideal, "half": half_ideal}[which]
     examples = rows(world)
+    demos = tuple(Demo(inputs=row.inputs, output=row.expected) for row in examples[:12])
+    shown = replace(world.seed, demos=demos)
+    prompt = {"seed": world.seed, "ideal": world.ideal, "half": half_ideal, "demos": shown}[which]
     given = await answers(target_of(world, examples), prompt, repeats=3)
     right = [text == row.expected for text, row in zip(given, examples * 3, strict=True)]
     expected = world.expected_accuracy(prompt, examples)
