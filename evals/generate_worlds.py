@@ -1,7 +1,7 @@
 """Writes the rows of the builtin worlds: `python -m socratune.evals.generate_worlds` from the root of the repository.
 
-The texts are put together from the sentences in `evals/phrases/` or computed in `written_rows`; every choice is a hash,
-so that the files come out the same, byte for byte, on every machine.
+The texts are put together from the sentences in `evals/phrases/` or computed in `written_rows` and `priced_rows`; every
+choice is a hash, so that the files come out the same, byte for byte, on every machine.
 """
 
 from __future__ import annotations
@@ -14,9 +14,12 @@ from pathlib import Path
 
 import yaml
 
+from socratune.evals.false_labels import dealt, misjudged
+from socratune.evals.priced_rows import EXPENSES, POSTAGE, RECIPES
 from socratune.evals.written_rows import LabelledRow, invoice_rows, order_rows
+from socratune.tools.simulator.builtin import BUILTIN
 from socratune.tools.simulator.chance import chance, pick
-from socratune.tools.simulator.world import BUILTIN, load_world
+from socratune.tools.simulator.world import load_world
 
 PHRASES = Path(__file__).parent / "phrases"
 
@@ -89,11 +92,25 @@ def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def _phrased(name: str, column: str) -> Callable[[], Iterator[LabelledRow]]:
+    return lambda: Phrases.read(name, column).rows()
+
+
 WORLDS: Mapping[str, Callable[[], Iterator[LabelledRow]]] = {
-    "ticket-routing": lambda: Phrases.read("ticket-routing", "ticket").rows(),
-    "moderation": lambda: Phrases.read("moderation", "post").rows(),
+    "ticket-routing": _phrased("ticket-routing", "ticket"),
+    "moderation": _phrased("moderation", "post"),
     "house-arithmetic": order_rows,
     "invoices": invoice_rows,
+    "prerequisite": POSTAGE.rows,
+    "local-optimum": _phrased("local-optimum", "question"),
+    "regions": RECIPES.rows,
+    "label-free": _phrased("label-free", "excuse"),
+    "defective-seed": _phrased("defective-seed", "question"),
+    "noisy": lambda: misjudged(_phrased("noisy", "call")(), world="noisy"),
+    "long": EXPENSES.rows,
+    "unfixable": _phrased("unfixable", "thing"),
+    "null-shuffled-moderation": lambda: dealt(WORLDS["moderation"](), world="null-shuffled-moderation"),
+    "null-shuffled-tickets": lambda: dealt(WORLDS["ticket-routing"](), world="null-shuffled-tickets"),
 }
 
 
@@ -105,12 +122,14 @@ def rows_of(name: str) -> list[LabelledRow]:
 def write(folder: Path) -> None:
     """Write the rows of all worlds as CSV files."""
     for name in WORLDS:
-        rows = rows_of(name)
-        columns = [*rows[0].inputs, load_world(name).task.expected]
-        with (folder / f"{name}.csv").open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
+        rows, file = rows_of(name), load_world(name).file
+        columns = [*rows[0].inputs, *filter(None, (file.task.expected, file.truth))]
+        with (folder / f"{name}.csv").open("w", encoding="utf-8", newline="") as out:
+            writer = csv.writer(out, lineterminator="\n")
             writer.writerow(columns)
-            writer.writerows([*row.inputs.values(), row.expected] for row in rows)
+            for row in rows:
+                labels = (file.task.expected and row.expected, file.truth and (row.truth or row.expected))
+                writer.writerow([*row.inputs.values(), *filter(None, labels)])
 
 
 if __name__ == "__main__":

@@ -10,7 +10,8 @@ import yaml
 
 from socratune.graphs.engine import Order, Settings
 from socratune.memory.records import Budget
-from socratune.tools.simulator.world import BUILTIN, load_world
+from socratune.tools.simulator.builtin import BUILTIN
+from socratune.tools.simulator.world import load_world
 from socratune.tools.task_files import Overrides, load_task
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
 from socratune.tools.simulator.chance import chance, pick
 
 ROWS = 340
+FEW = (0.44, 0.78, 0.94)
+"""Bars for none to three rules; nearly half of the rows show none."""
 T = TypeVar("T")
 
 
@@ -21,6 +23,8 @@ class LabelledRow:
     inputs: Mapping[str, str]
     expected: str
     rules: Collection[str]
+    truth: str | None = None
+    """What is right, where `expected` may be wrong."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,9 +42,9 @@ class Draw:
         """Return a whole number from `low` to `high`."""
         return low + int(chance(self.world, self.row, what) * (high - low + 1))
 
-    def rules(self, groups: Mapping[str, str]) -> frozenset[str]:
-        """Return none to three rules, of each group one at most; nearly half of the rows show none."""
-        wanted = sum(chance(self.world, self.row, "rules") >= bar for bar in (0.44, 0.78, 0.94))
+    def rules(self, groups: Mapping[str, str], bars: Sequence[float] = FEW) -> frozenset[str]:
+        """Return as many rules as chance reaches `bars`, of each group one at most."""
+        wanted = sum(chance(self.world, self.row, "rules") >= bar for bar in bars)
         shuffled = sorted(groups, key=lambda rule: chance(self.world, self.row, "rule", rule))
         first_of = {groups[rule]: rule for rule in reversed(shuffled)}
         return frozenset([rule for rule in shuffled if first_of[groups[rule]] == rule][:wanted])

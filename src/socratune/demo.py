@@ -8,7 +8,8 @@ from pathlib import Path
 
 from socratune.memory.runs import Home
 from socratune.text import CAVEAT
-from socratune.tools.simulator.world import BUILTIN, load_world
+from socratune.tools.simulator.builtin import BUILTIN
+from socratune.tools.simulator.world import load_world
 from socratune.tools.yaml_edits import dump
 
 WORLD = "ticket-routing"

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from socratune.cli import main
-from socratune.tools.simulator.world import BUILTIN
+from socratune.tools.simulator.builtin import BUILTIN
 
 TASK = """\
 # The desk's own notes stay where they are.

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from socratune.memory.records import Message
 from socratune.tools.datasets import load
 from socratune.tools.models import Request, connect
-from socratune.tools.simulator.world import BUILTIN
+from socratune.tools.simulator.builtin import BUILTIN
 
 TICKETS = load(BUILTIN / "ticket-routing.csv", inputs=("ticket",), expected="queue")
 model = connect("sim:ticket-routing", examples=TICKETS, seed=0)

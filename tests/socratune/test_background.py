@@ -14,7 +14,7 @@ from socratune.background import Background, is_free, names_code
 from socratune.mcp_server import PromptJob
 from socratune.memory.runs import Home
 from socratune.orders import SavedOrder
-from socratune.tools.simulator.world import BUILTIN
+from socratune.tools.simulator.builtin import BUILTIN
 
 from .conftest import TASK, lay_out
 from .test_agent_tool import ASKED, ROWS

@@ -20,7 +20,7 @@ from socratune.memory.records import Role
 from socratune.memory.runs import Home
 from socratune.orders import order_of
 from socratune.tools.models import connect_role
-from socratune.tools.simulator.world import BUILTIN
+from socratune.tools.simulator.builtin import BUILTIN
 from socratune.tools.task_files import load_task
 
 TASK = """\

@@ -57,4 +57,4 @@ class SimulatedJudge:
         if expected is None:
             return chance(self.key, "unknown", output) < 1 / 2
         example = Example(id=ExampleId("asked"), inputs=inputs, expected=expected, group="")
-        return metric_named(self.world.task.metric, {})(output, example).reward >= 1
+        return metric_named(self.world.metric, {})(output, example).reward >= 1

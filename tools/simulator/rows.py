@@ -12,6 +12,8 @@ from socratune.memory.records import Example
 _WORD = re.compile(r"\b\w")
 _HEADS = (32, 8, 1)
 """Lengths of the beginnings by which rows are looked up; each row under the longest that it has."""
+_STEP = 400
+"""Characters of a message that are looked through at a time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +40,8 @@ class RowIndex:
 
     rows: tuple[Row, ...]
     heads: Mapping[int, Mapping[str, Sequence[Row]]]
+    reach: int
+    """Characters of the longest anchor."""
 
     @classmethod
     def of(cls, examples: Sequence[Example]) -> RowIndex:
@@ -47,18 +51,28 @@ class RowIndex:
         for row in rows:
             size = next(size for size in _HEADS if size <= len(row.anchor))
             heads[size][row.anchor[:size]].append(row)
-        return cls(rows=rows, heads=heads)
+        return cls(rows=rows, heads=heads, reach=max((len(row.anchor) for row in rows), default=0))
 
     def find(self, message: str) -> Example | None:
         """Return the row that ends last in `message`, the longest of several; None when there is none.
 
         All its inputs must occur.
         """
-        found = list(self._at_words(message)) or list(self._anywhere(message))
+        found = self._at_words(message) or list(self._anywhere(message))
         return max(found, key=lambda hit: (hit[0], hit[1].length))[1].example if found else None
 
-    def _at_words(self, message: str) -> Iterator[tuple[int, Row]]:
-        starts = [match.start() for match in _WORD.finditer(message)]
+    def _at_words(self, message: str) -> list[tuple[int, Row]]:
+        """Look from the end on, where the row mostly stands, as long as a row could end later than those found."""
+        found: list[tuple[int, Row]] = []
+        last, high = 0, len(message)
+        while high > 0 and high + self.reach > last:
+            low = max(0, high - _STEP)
+            starts = [match.start() for match in _WORD.finditer(message, low, high)]
+            found = [*self._starting_at(starts, message), *found]
+            last, high = max((end for end, _ in found), default=0), low
+        return found
+
+    def _starting_at(self, starts: Sequence[int], message: str) -> Iterator[tuple[int, Row]]:
         for size, heads in self.heads.items():
             for start in starts:
                 for row in heads.get(message[start : start + size], ()):

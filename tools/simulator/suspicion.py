@@ -13,6 +13,9 @@ from socratune.tools.simulator.editing import LEAVE_OUT
 from socratune.tools.simulator.world import World
 from socratune.tools.simulator.world_file import Distractor, Rule, Wording
 
+ROWS = ("failures", "answers", "passes", "examples")
+"""Sections of rows; a rule that none of them speaks against seems to hold."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suspicion:
@@ -60,9 +63,12 @@ class Suspicion:
 
     def behind(self, row: ShownRow) -> tuple[Wording, ...]:
         """Return what a row is evidence for: rules nobody has stated yet, and sentences that mislead."""
+        misled = self.world.misled_by(self.text, row.inputs)
+        missing = self.world.missing(self.text, row.inputs)
+        shown = [each.inputs for name in ROWS for each in self.asked.shown(name)]
         return (
-            *self.world.missing(self.text, row.inputs),
-            *(_removal(distractor) for distractor in self.world.misled_by(self.text, row.inputs)),
+            *(rule if misled else self.world.at_first_sight(rule, shown) for rule in missing),
+            *map(_removal, misled),
         )
 
 

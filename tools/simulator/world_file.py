@@ -76,16 +76,24 @@ class Rule(Wording):
     """Matched against a row's inputs, joined by newlines; None means every row."""
     share: Annotated[float, Field(gt=0, le=1)] = 1.0
     """Of the matching rows, how many go wrong without it."""
+    after: str | None = None
+    """Id of an earlier rule without which it is of no use."""
     without: Without
 
 
 class Distractor(Wording):
-    """A plausible sentence that helps nothing and may harm."""
+    """A plausible sentence that may harm, and at best does for some rows what a rule does for all."""
 
     breaks: Pattern | None = None
     """Rows that go wrong when it is conveyed."""
+    unless: str | None = None
+    """Id of the rule beside which it breaks none: the rule says more exactly what holds for them."""
     contradicts: str | None = None
     """Id of the rule that is not conveyed beside it."""
+    instead_of: str | None = None
+    """Id of the rule that rows do without when it is conveyed."""
+    helps: Pattern | None = None
+    """The rows that do; None means every row that needs the rule."""
 
 
 class Strengths(_Strict):
@@ -149,7 +157,8 @@ class WorldTask(PromptText):
     goal: str
     data: str | None = None
     inputs: tuple[str, ...] | None = None
-    expected: str
+    expected: str | None = None
+    """Column with the labels; None where the task has none."""
     metric: str
     budget: Mapping[str, int | float] = Field(default_factory=dict)
 
@@ -178,11 +187,21 @@ class WorldFile(_Strict):
     induction: Strengths = Strengths(strong=0.5, weak=0.2)
     """Chance that a worked example is traced to a rule behind it."""
     churn: Churn | None = None
+    examples_teach: Probability = 0.0
+    """Chance that a worked example conveys a rule that its row needs."""
+    unfixable: Probability = 0.0
+    """Share of the rows that go wrong whatever the prompt says."""
+    truth: str | None = None
+    """Column of the world's own rows with what is right, where the task's labels are missing or not all right."""
+    shuffled: Annotated[int, Field(ge=2)] | None = None
+    """Number of labels where they were dealt at random: what is in the right form is right by chance."""
 
     @model_validator(mode="after")
     def _known_ids(self) -> Self:
         ids = [rule.id for rule in self.rules]
-        wrong = [d.contradicts for d in self.distractors if d.contradicts not in (None, *ids)]
+        named = [name for d in self.distractors for name in (d.contradicts, d.unless, d.instead_of)]
+        wrong = [name for name in named if name not in (None, *ids)]
+        wrong += [rule.after for n, rule in enumerate(self.rules) if rule.after not in (None, *ids[:n])]
         if wrong or len(set(ids)) < len(ids):
             raise ValueError(f"rule ids must be distinct and known: {wrong or ids}")
         return self

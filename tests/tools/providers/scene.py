@@ -12,8 +12,9 @@ from socratune.tools.providers.anthropic import AnthropicModel
 from socratune.tools.providers.endpoint import Endpoint
 from socratune.tools.providers.openai import OpenAIModel
 from socratune.tools.providers.stream import USUAL, Limits
+from socratune.tools.simulator.builtin import BUILTIN
 from socratune.tools.simulator.wire import Manners, Wire
-from socratune.tools.simulator.world import BUILTIN, load_world
+from socratune.tools.simulator.world import load_world
 
 WORLD = "ticket-routing"
 WIRES: tuple[Provider, ...] = ("openai", "anthropic")

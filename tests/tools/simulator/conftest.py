@@ -1,29 +1,19 @@
-import csv
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from socratune.memory.records import Example, ExampleId
-from socratune.tools.simulator.world import BUILTIN, World
+from socratune.memory.records import Example
+from socratune.tools.simulator.own_rows import own_rows
+from socratune.tools.simulator.world import World
 
 Rows = Callable[[World], list[Example]]
 
 
 @pytest.fixture
 def rows() -> Rows:
-    """The rows that come with a builtin world."""
-
-    def read(world: World) -> list[Example]:
-        with (BUILTIN / str(world.task.data)).open(encoding="utf-8", newline="") as file:
-            found = list(csv.DictReader(file))
-        expected = [row.pop(world.task.expected) for row in found]
-        return [
-            Example(id=ExampleId(f"r{number}"), inputs=row, expected=label, group=str(number))
-            for number, (row, label) in enumerate(zip(found, expected, strict=True), 1)
-        ]
-
-    return read
+    """The rows that come with a builtin world, with what is right for them."""
+    return lambda world: list(own_rows(world))
 
 
 SMALL = """

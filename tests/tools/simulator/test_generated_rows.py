@@ -3,7 +3,9 @@ from pathlib import Path
 import pytest
 
 from socratune.evals.generate_worlds import WORLDS, rows_of, write
-from socratune.tools.simulator.world import BUILTIN, inputs_text, load_world
+from socratune.tools.simulator.builtin import BUILTIN
+from socratune.tools.simulator.readings import inputs_text
+from socratune.tools.simulator.world import load_world
 
 
 def test_generator_writes_the_committed_rows_again(tmp_path: Path) -> None:

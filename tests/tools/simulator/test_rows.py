@@ -1,3 +1,5 @@
+import re
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -50,3 +52,23 @@ def test_taking_out_leaves_other_occurrences() -> None:
 def test_row_is_found_whatever_stands_around_it(text: str, before: str, after: str) -> None:
     found = RowIndex.of([row("a", text)]).find(f"{before}{text}{after}")
     assert found is not None
+
+
+SHORT = st.text(alphabet="ab .", min_size=1, max_size=12)
+
+
+@given(values=st.lists(SHORT, min_size=1, max_size=6), pieces=st.lists(SHORT, max_size=6), gap=st.integers(0, 900))
+def test_row_that_ends_last_is_found_however_long_the_message(values: list[str], pieces: list[str], gap: int) -> None:
+    rows = [row(str(number), value) for number, value in enumerate(values)]
+    message = (" " + "x. " * gap).join([*values, *pieces])
+    index = RowIndex.of(rows)
+    found = index.find(message)
+    ends = [
+        (match.start() + len(known.anchor), known.length, known.example.id)
+        for known in index.rows
+        for match in re.finditer(r"\b\w", message)
+        if message.startswith(known.anchor, match.start()) and known.example.inputs["input0"] in message
+    ]
+    if ends:
+        assert found is not None
+        assert (max(ends)[:2]) == next(end[:2] for end in sorted(ends, reverse=True) if end[2] == found.id)

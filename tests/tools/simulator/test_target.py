@@ -9,13 +9,14 @@ import pytest
 from socratune.memory.records import Demo, Example, ExampleId, Prompt
 from socratune.tools.metrics import metric_named
 from socratune.tools.models import Reply, Request
+from socratune.tools.simulator.builtin import FROZEN, OPEN
 from socratune.tools.simulator.target import SimulatedTarget
 from socratune.tools.simulator.world import World, load_world
 from socratune.tools.template import messages
 
 Rows = Callable[[World], list[Example]]
 
-PLANTED = ["ticket-routing", "moderation", "invoices", "house-arithmetic"]
+PLANTED = [*OPEN, *FROZEN]
 
 
 def target_of(world: World, examples: Sequence[Example], seed: int = 1) -> SimulatedTarget:
@@ -41,13 +42,15 @@ async def answers(target: SimulatedTarget, prompt: Prompt, repeats: int = 1) -> 
 
 
 @pytest.mark.parametrize("name", PLANTED)
-@pytest.mark.parametrize("which", ["seed", "ideal", "half"])
+@pytest.mark.parametrize("which", ["seed", "ideal", "half", "demos"])
 async def test_sampled_accuracy_agrees_with_the_expected_one(name: str, which: str, rows: Rows) -> None:
     world = load_world(name)
     half = "\n".join(rule.says for rule in world.file.rules[::2])
     half_ideal = replace(world.seed, user=f"{half}\n\n{world.seed.user}")
-    prompt = {"seed": world.seed, "ideal": world.ideal, "half": half_ideal}[which]
     examples = rows(world)
+    demos = tuple(Demo(inputs=row.inputs, output=row.expected) for row in examples[:12])
+    shown = replace(world.seed, demos=demos)
+    prompt = {"seed": world.seed, "ideal": world.ideal, "half": half_ideal, "demos": shown}[which]
     given = await answers(target_of(world, examples), prompt, repeats=3)
     right = [text == row.expected for text, row in zip(given, examples * 3, strict=True)]
     expected = world.expected_accuracy(prompt, examples)
@@ -59,7 +62,7 @@ async def test_sampled_accuracy_agrees_with_the_expected_one(name: str, which: s
 async def test_metric_fails_every_wrong_answer_and_passes_every_right_one(name: str, rows: Rows) -> None:
     world = load_world(name)
     examples = rows(world)
-    metric = metric_named(world.task.metric, {})
+    metric = metric_named(world.metric, {})
     for prompt in (world.seed, world.ideal):
         for text, row in zip(await answers(target_of(world, examples), prompt), examples, strict=True):
             assert (metric(text, row).reward == 1) == (text == row.expected)

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from socratune.memory.errors import BadInput
 from socratune.memory.records import Example, ExampleId, Prompt
-from socratune.tools.simulator.world import canonical, load_world
+from socratune.tools.simulator.readings import canonical
+from socratune.tools.simulator.world import load_world
 
 RED, OLD, FORMAT = "Red letters go up.", "Old letters go down.", "Name the box only."
 

@@ -7,13 +7,15 @@ import pytest
 
 from socratune.memory.records import Example, Prompt
 from socratune.tools.metrics import check_rows
-from socratune.tools.simulator.world import World, load_world, prompt_text
+from socratune.tools.simulator.builtin import FROZEN, OPEN
+from socratune.tools.simulator.readings import prompt_text
+from socratune.tools.simulator.world import World, load_world
 
 Rows = Callable[[World], list[Example]]
 
 PLANTED = ["ticket-routing", "moderation", "invoices", "house-arithmetic"]
 PUBLIC = Path(__file__).parents[3] / "evals" / "tasks"
-ALL = [*PLANTED, *(str(PUBLIC / f"{name}.world.yaml") for name in ("object_counting", "snarks", "gsm8k"))]
+ALL = [*OPEN, *FROZEN, *(str(PUBLIC / f"{name}.world.yaml") for name in ("object_counting", "snarks", "gsm8k"))]
 
 
 @pytest.mark.parametrize("name", PLANTED)
