@@ -16,7 +16,7 @@ from socratune.memory.errors import MalformedReply
 from socratune.memory.records import Message
 from socratune.tools.caller import Line
 from socratune.tools.purse import Phase
-from socratune.tools.replies import Form, NotInForm
+from socratune.tools.reply_form import Form, NotInForm
 from socratune.tools.sections import clean, section
 
 T = TypeVar("T")

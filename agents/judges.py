@@ -18,7 +18,8 @@ from socratune.memory.records import Example
 from socratune.tools.caller import Line
 from socratune.tools.metrics import NOTHING, Score
 from socratune.tools.purse import Phase
-from socratune.tools.replies import PREFERENCE, Form, PreferenceReply, grade_of
+from socratune.tools.replies import PREFERENCE, PreferenceReply, grade_of
+from socratune.tools.reply_form import Form
 from socratune.tools.rubrics import criteria
 from socratune.tools.sections import lines, shorten
 

@@ -20,7 +20,8 @@ from pydantic import TypeAdapter
 from socratune.memory import tables
 from socratune.memory.calls import CallStart, PaidReply
 from socratune.memory.errors import RunOwned
-from socratune.memory.records import Candidate, CandidateId, ExampleId, Role, Rollout, as_json
+from socratune.memory.plain import as_json
+from socratune.memory.records import Candidate, CandidateId, ExampleId, Role, Rollout
 from socratune.memory.sessions import begin_session, minutes_worked
 from socratune.memory.tables import calls, candidates, connect, events, insert_once, metadata, rollouts, runs
 from socratune.memory.writer import GroupWriter

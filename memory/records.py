@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any, Literal, NewType
 
 from socratune.memory.model_options import ModelOptions
@@ -232,6 +232,17 @@ class Critique:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Inspection:
+    """What one failure showed when it was held against a checklist."""
+
+    example_id: ExampleId
+    label_is_right: bool
+    prompt_says_it: bool
+    edit: str
+    """One sentence; empty when no edit is needed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
     """A question of the teacher, and what the critic thought of it."""
 
@@ -287,12 +298,3 @@ class Verdict:
     """Smallest gain that has an 80 % chance to be proven on this many rows."""
     chance: float
     """How often an edit that changes nothing would look at least this good."""
-
-
-def as_json(value: object) -> str:
-    """Return canonical JSON of a record."""
-    return json.dumps(value, sort_keys=True, ensure_ascii=False, default=_by_name)
-
-
-def _by_name(record: Any) -> dict[str, object]:
-    return {each.name: getattr(record, each.name) for each in fields(record)}

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
 from socratune.tools.metrics import METRICS
-from socratune.tools.replies import REWRITE, Form, FullText, NotInForm, RewriteReply, Text, json_form
+from socratune.tools.replies import REWRITE, RewriteReply
+from socratune.tools.reply_form import Form, FullText, JsonReply, NotInForm, Text, json_form
 from socratune.tools.sections import rows_of
 
 TOPICS = {
@@ -27,11 +28,7 @@ METRICS_OFFERED = tuple(name for name in METRICS if name != "rouge")
 Name = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[^\W\d][\w .-]{0,60}$")]
 
 
-class _Reply(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-
-class InterviewReply(_Reply):
+class InterviewReply(JsonReply):
     """What the interviewer returns; an empty question means that enough is known."""
 
     topic: str = ""
@@ -39,14 +36,14 @@ class InterviewReply(_Reply):
     reason: Text = ""
 
 
-class WrittenRequirement(_Reply):
+class WrittenRequirement(JsonReply):
     """One line of the checklist."""
 
     text: FullText
     quote: Text = ""
 
 
-class CardReply(_Reply):
+class CardReply(JsonReply):
     """What the interview came to."""
 
     goal: FullText
@@ -57,7 +54,7 @@ class CardReply(_Reply):
     metric: str = ""
 
 
-class FeedbackReply(_Reply):
+class FeedbackReply(JsonReply):
     """What a remark asks for."""
 
     kind: Literal["constraint", "critique", "question", "other"]

@@ -1,4 +1,4 @@
-"""The forms in which agents answer, and the one parser of their replies.
+"""The forms in which agents answer, and what comes of their replies.
 
 JSON for findings, tagged text for prompts (a prompt is full of quotes and braces). A form says in words what it wants;
 what does not fit raises `NotInForm` with the reason, which the agent is told once before `MalformedReply`.
@@ -6,33 +6,15 @@ what does not fit raises `NotInForm` with the reason, which the agent is told on
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, Generic, Literal, TypeVar
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BeforeValidator, Field, StringConstraints
 
-T_co = TypeVar("T_co", covariant=True)
-M = TypeVar("M", bound=BaseModel)
-
-LONGEST_REPLY = 200_000
-"""Characters; a longer reply is not read."""
-
-Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=4_000)]
-FullText = Annotated[Text, StringConstraints(min_length=1)]
+from socratune.tools.reply_form import Form, FullText, JsonReply, NotInForm, Text, json_form, tagged
 
 
-class NotInForm(ValueError):  # a finding about a text, named like MalformedReply
-    """The reply is not in the asked form; the message says what is wrong, in words an agent can act on."""
-
-
-class _Reply(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-
-class PlannedStep(_Reply):
+class PlannedStep(JsonReply):
     """One sub-goal."""
 
     cluster: FullText
@@ -40,13 +22,13 @@ class PlannedStep(_Reply):
     weight: float = Field(ge=0, le=1)
 
 
-class PlanReply(_Reply):
+class PlanReply(JsonReply):
     """What the planner returns."""
 
     subgoals: tuple[PlannedStep, ...]
 
 
-class ProposedCause(_Reply):
+class ProposedCause(JsonReply):
     """One labelled hypothesis."""
 
     label: Annotated[str, StringConstraints(pattern=r"^[A-C]$")]
@@ -55,26 +37,43 @@ class ProposedCause(_Reply):
     examples: tuple[str, ...] = Field(min_length=1)
 
 
-class CritiqueReply(_Reply):
+class CritiqueReply(JsonReply):
     """What the critic returns; no hypotheses means that it does not know."""
 
     hypotheses: tuple[ProposedCause, ...] = Field(max_length=3)
 
 
-class QuestionReply(_Reply):
+class QuestionReply(JsonReply):
     """What the teacher returns; an empty question means that it has none worth asking."""
 
     question: Text
 
 
-class JudgementReply(_Reply):
+class JudgementReply(JsonReply):
     """What the critic returns about a question."""
 
     accepted: tuple[str, ...]
     advice: Text = ""
 
 
-class GradedCriterion(_Reply):
+class InspectedRow(JsonReply):
+    """One failure, held against a checklist; what leads to the verdict comes before it."""
+
+    id: FullText
+    reasoning: Text
+    label_is_right: bool
+    followed: bool
+    prompt_says_it: bool
+    edit: Text = ""
+
+
+class InspectionReply(JsonReply):
+    """What the inspector returns."""
+
+    inspections: tuple[InspectedRow, ...]
+
+
+class GradedCriterion(JsonReply):
     """One criterion of a rubric, decided."""
 
     criterion: int
@@ -83,14 +82,14 @@ class GradedCriterion(_Reply):
     met: bool
 
 
-class GradeReply(_Reply):
+class GradeReply(JsonReply):
     """What a judge returns about one answer."""
 
     reasoning: Text
     criteria: tuple[GradedCriterion, ...]
 
 
-class PreferenceReply(_Reply):
+class PreferenceReply(JsonReply):
     """What a judge returns about two answers."""
 
     reasoning: FullText
@@ -106,105 +105,8 @@ class RewriteReply:
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Form(Generic[T_co]):
-    """A way to answer: what to say about it, and how to read it."""
-
-    name: str
-    text: str
-    read: Callable[[str], T_co]
-
-    @property
-    def schema(self) -> Mapping[str, object] | None:
-        """The JSON schema of the reply, in the strict form that providers enforce; None for tagged text."""
-        return _strict(self.read.model) if isinstance(self.read, _Json) else None
-
-    @property
-    def instructions(self) -> str:
-        """How to answer, for the end of an agent's instructions."""
-        return f"Reply form: {self.name}\n{self.text}"
-
-    def parse(self, reply: str) -> T_co:
-        """Raises `NotInForm`."""
-        if not reply.strip():
-            raise NotInForm("the reply is empty")
-        if len(reply) > LONGEST_REPLY:
-            raise NotInForm(f"the reply has {len(reply)} characters, {LONGEST_REPLY} at most are read")
-        return self.read(reply)
-
-
-def _object_in(reply: str) -> object:
-    """Return the first JSON object that stands in `reply`, also inside prose or a code fence."""
-    start = reply.find("{")
-    if start < 0:
-        raise NotInForm("there is no JSON object in the reply")
-    try:
-        return json.JSONDecoder().raw_decode(reply, start)[0]
-    except (ValueError, RecursionError) as error:  # a ValueError alone: a number of thousands of digits
-        raise NotInForm(f"the JSON object is broken or cut: {error}") from error
-
-
-@dataclass(frozen=True, slots=True)
-class _Json(Generic[M]):
-    """Reads a reply as one JSON object."""
-
-    model: type[M]
-
-    def __call__(self, reply: str) -> M:
-        try:
-            return self.model.model_validate(_object_in(reply))
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"])
-            raise NotInForm(f"{where or 'the object'}: {first['msg']}") from error
-
-
-def _json(model: type[M]) -> Callable[[str], M]:
-    return _Json(model)
-
-
-def _strict(model: type[BaseModel]) -> Mapping[str, object]:
-    """Return the schema of a model without what a provider may refuse: bounds, patterns, defaults, open objects.
-
-    What is left out here is still checked when the reply is read.
-    """
-    schema = model.model_json_schema()
-    shapes = {name: _shape(shape) for name, shape in schema.get("$defs", {}).items()}
-    return {"title": model.__name__, **_shape(schema), **({"$defs": shapes} if shapes else {})}
-
-
-def _shape(schema: Mapping[str, Any]) -> dict[str, Any]:
-    kept = {name: schema[name] for name in ("$ref", "type", "enum", "const") if name in schema}
-    if "items" in schema:
-        kept["items"] = _shape(schema["items"])
-    if "anyOf" in schema:
-        kept["anyOf"] = [_shape(each) for each in schema["anyOf"]]
-    if "properties" in schema:
-        kept["properties"] = {name: _shape(each) for name, each in schema["properties"].items()}
-        kept |= {"required": list(schema["properties"]), "additionalProperties": False}
-    return kept
-
-
-def json_form(name: str, text: str, model: type[M]) -> Form[M]:
-    """Return a form that asks for one JSON object, described by `text`."""
-    return Form(name=name, text=f"Answer with one JSON object and nothing else:\n{text}", read=_json(model))
-
-
-def _tagged(reply: str, tag: str) -> str | None:
-    """Return what stands between `<tag>` and `</tag>`; None when neither is there."""
-    opening, closing = f"<{tag}>", f"</{tag}>"
-    start, end = reply.find(opening), reply.rfind(closing)
-    if start < 0 and end < 0:
-        return None
-    if start < 0 or end < start:
-        raise NotInForm(f"{opening} and {closing} do not both stand in the reply; it may be cut")
-    if reply.count(opening) > 1 or reply.count(closing) > 1:
-        raise NotInForm(f"{opening} or {closing} stands more than once in the reply")
-    return re.sub(r"\A[ \t]*\n|\n[ \t]*\Z", "", reply[start + len(opening) : end])
-
-
 def _rewrite(reply: str) -> RewriteReply:
-    system, user = _tagged(reply, "new_system"), _tagged(reply, "new_user")
+    system, user = tagged(reply, "new_system"), tagged(reply, "new_user")
     if system is None and user is None:
         raise NotInForm("neither <new_system> nor <new_user> stands in the reply")
     # Up to the first closing tag: the prompt itself may ask for reasons between such tags.
@@ -212,40 +114,36 @@ def _rewrite(reply: str) -> RewriteReply:
     return RewriteReply(system=system, user=user, reason=reason.strip() if closed else "")
 
 
-PLAN = Form(
-    name="plan/1",
-    text="""\
-Answer with one JSON object and nothing else:
+PLAN = json_form(
+    "plan/1",
+    """\
 {"subgoals": [{"cluster": "<id of a cluster>", "goal": "<what an edit should achieve, one sentence>", \
 "weight": <0 to 1, the share of effort>}]}
 Most rewarding first. An empty list is right when no cluster can be mended by an edit of the prompt.""",
-    read=_json(PlanReply),
+    PlanReply,
 )
-CRITIQUE = Form(
-    name="critique/1",
-    text="""\
-Answer with one JSON object and nothing else:
+CRITIQUE = json_form(
+    "critique/1",
+    """\
 {"hypotheses": [{"label": "A", "cause": "<what in the prompt, or missing from it, causes these failures>", \
 "rule": "<one general sentence that could stand in the prompt and would mend them>", \
 "examples": ["<id of a failure that shows it>"]}]}
 At most three, labelled A, B, C, the best supported first. An empty list is the right answer when you don't know.""",
-    read=_json(CritiqueReply),
+    CritiqueReply,
 )
-QUESTION = Form(
-    name="question/1",
-    text="""\
-Answer with one JSON object and nothing else:
+QUESTION = json_form(
+    "question/1",
+    """\
 {"question": "<one question>"}
 An empty string is the right answer when you don't know a question that would help.""",
-    read=_json(QuestionReply),
+    QuestionReply,
 )
-JUDGEMENT = Form(
-    name="judgement/1",
-    text="""\
-Answer with one JSON object and nothing else:
+JUDGEMENT = json_form(
+    "judgement/1",
+    """\
 {"accepted": ["<label of each hypothesis that holds and that the question helps to answer>"], \
 "advice": "<if nothing is accepted: what a better question would ask, one sentence; else empty>"}""",
-    read=_json(JudgementReply),
+    JudgementReply,
 )
 REWRITE = Form(
     name="rewrite/1",
@@ -257,26 +155,32 @@ Answer with these tagged parts and nothing else; give each part that the prompt 
 If you don't know how to improve the prompt, give it back unchanged.""",
     read=_rewrite,
 )
-GRADE = Form(
-    name="grade/1",
-    text="""\
-Answer with one JSON object and nothing else:
+INSPECTION = json_form(
+    "inspection/1",
+    """\
+{"inspections": [{"id": "<id of the row>", "reasoning": "<what this row needs of the prompt, and what went wrong, one \
+or two sentences>", "label_is_right": <true or false>, "followed": <true or false>, "prompt_says_it": <true or false>, \
+"edit": "<the edit that would have helped, one sentence; empty when none is needed>"}]}
+Each row once, in the order in which they are shown.""",
+    InspectionReply,
+)
+GRADE = json_form(
+    "grade/1",
+    """\
 {"reasoning": "<what the criteria ask of an answer to this input, and where the output falls short, two or three \
 sentences>", "criteria": [{"criterion": <its number>, "quote": "<the words of the output that decide it, or empty>", \
 "reason": "<why it is met or not, one sentence>", "met": <true or false>}]}
 Each criterion once, in order.""",
-    read=_json(GradeReply),
+    GradeReply,
 )
-PREFERENCE = Form(
-    name="preference/1",
-    text="""\
-Answer with one JSON object and nothing else:
+PREFERENCE = json_form(
+    "preference/1",
+    """\
 {"reasoning": "<what the goal asks of an answer to this input, and how each answer meets it, two or three sentences>", \
 "better": "<1, 2 or tie>"}""",
-    read=_json(PreferenceReply),
+    PreferenceReply,
 )
-FORMS = {form.name: form for form in (PLAN, CRITIQUE, QUESTION, JUDGEMENT, REWRITE, GRADE, PREFERENCE)}
-_NAMED = re.compile(r"^Reply form: (\S+)$", re.MULTILINE)
+FORMS = {form.name: form for form in (PLAN, CRITIQUE, QUESTION, JUDGEMENT, REWRITE, INSPECTION, GRADE, PREFERENCE)}
 
 
 def grade_of(criteria: int) -> Form[GradeReply]:
@@ -290,9 +194,3 @@ def grade_of(criteria: int) -> Form[GradeReply]:
         return found
 
     return replace(GRADE, read=read)
-
-
-def form_asked(text: str) -> str | None:
-    """Return the name of the form that a request asks for."""
-    found = _NAMED.search(text)
-    return found[1] if found else None

@@ -9,7 +9,8 @@ from dataclasses import replace
 from socratune.graphs.engine import Order, Settings
 from socratune.memory.records import Budget, Example, ExampleId, Prompt, Role, Task
 from socratune.tools.models import LanguageModel, Request, ScriptedModel
-from socratune.tools.replies import CRITIQUE, JUDGEMENT, PLAN, QUESTION, REWRITE, form_asked
+from socratune.tools.replies import CRITIQUE, JUDGEMENT, PLAN, QUESTION, REWRITE
+from socratune.tools.reply_form import form_asked
 from socratune.tools.sections import rows_of, sections
 
 RULE = "Put a tail behind the word."

@@ -21,7 +21,7 @@ from socratune.memory.talk import SKIPPED, Requirement, RowsSeen, Talk, Version
 from socratune.tools.chat_forms import CARD, DRAFT, FEEDBACK, INTERVIEW, TOPICS
 from socratune.tools.models import Reply, Request, ScriptedModel
 from socratune.tools.price import Price
-from socratune.tools.replies import form_asked
+from socratune.tools.reply_form import form_asked
 from socratune.tools.sections import rows_of, sections
 
 WISH = "Route tickets. Refunds go to billing."

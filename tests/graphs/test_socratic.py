@@ -25,7 +25,7 @@ from socratune.tools.caller import Line
 from socratune.tools.journal import Journal
 from socratune.tools.logs import run_log
 from socratune.tools.models import Request, ScriptedModel
-from socratune.tools.replies import form_asked
+from socratune.tools.reply_form import form_asked
 from socratune.tools.sections import rows_of, sections
 
 SEED = Prompt(user="Which queue? {{ticket}}")

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from socratune.memory import records
-from socratune.memory.records import Candidate, CandidateId, Demo, ExampleId, Prompt, Rollout, as_json, digest
+from socratune.memory.plain import as_json
+from socratune.memory.records import Candidate, CandidateId, Demo, ExampleId, Prompt, Rollout, digest
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=40)
 DEMOS = st.lists(st.builds(Demo, inputs=st.dictionaries(TEXT, TEXT, max_size=2), output=TEXT), max_size=2).map(tuple)

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from socratune.tools.chat_forms import CARD, CHAT_FORMS, DRAFT, FEEDBACK, INTERVIEW
-from socratune.tools.replies import NotInForm, form_asked
+from socratune.tools.reply_form import NotInForm, form_asked
 
 DRAFTED = '<covers>\n{"id": "R1", "text": "Say <covers>."}\n</covers>\n<new_user>\nSay <covers>. {{x}}\n</new_user>'
 GOOD = {

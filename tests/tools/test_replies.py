@@ -7,19 +7,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from socratune.tools.replies import (
-    CRITIQUE,
-    FORMS,
-    JUDGEMENT,
-    LONGEST_REPLY,
-    PLAN,
-    QUESTION,
-    REWRITE,
-    Form,
-    NotInForm,
-    RewriteReply,
-    form_asked,
-)
+from socratune.tools.replies import CRITIQUE, FORMS, INSPECTION, JUDGEMENT, PLAN, QUESTION, REWRITE, RewriteReply
+from socratune.tools.reply_form import LONGEST_REPLY, Form, NotInForm, form_asked
 
 SYSTEM = 'You route tickets.\n- Braces {"a": 1}, {{ticket}} and <b>tags</b> stay.\n- Quote "so".'
 USER = "Which queue?\n\n{{ticket}}"
@@ -35,6 +24,20 @@ GOOD = {
     "question/1": json.dumps({"question": "Where would r1 and r2 go?"}),
     "judgement/1": json.dumps({"accepted": ["A"], "advice": ""}),
     "rewrite/1": REWRITTEN,
+    "inspection/1": json.dumps(
+        {
+            "inspections": [
+                {
+                    "id": "r1",
+                    "reasoning": "Parcels are not mentioned.",
+                    "label_is_right": True,
+                    "followed": True,
+                    "prompt_says_it": False,
+                    "edit": "Say where parcels go.",
+                }
+            ]
+        }
+    ),
     "grade/1": json.dumps(
         {"reasoning": "Short.", "criteria": [{"criterion": 1, "quote": "Hi", "reason": "It greets.", "met": True}]}
     ),
@@ -79,6 +82,7 @@ def test_not_knowing_is_an_answer() -> None:
     assert CRITIQUE.parse('{"hypotheses": []}').hypotheses == ()
     assert QUESTION.parse('{"question": ""}').question == ""
     assert JUDGEMENT.parse('{"accepted": []}').accepted == ()
+    assert INSPECTION.parse('{"inspections": []}').inspections == ()
 
 
 def test_a_part_that_was_left_out_is_none_and_a_reason_may_be_missing() -> None:
@@ -119,6 +123,7 @@ def test_an_empty_or_endless_reply_is_not_read(name: str) -> None:
         (QUESTION, json.dumps({"question": "x" * 4_001}), "question"),
         (QUESTION, '{"question": "\\ud800"}', "question"),
         (JUDGEMENT, '{"accepted": "A"}', "accepted"),
+        (INSPECTION, '{"inspections": [{"id": "r1", "reasoning": "None."}]}', "inspections.0.label_is_right"),
         (REWRITE, "I would add a rule.", "neither <new_system> nor <new_user>"),
         (REWRITE, "<new_user>Sort {{x}}", "<new_user> and </new_user> do not both stand"),
         (REWRITE, "Sort {{x}}</new_user>", "<new_user> and </new_user> do not both stand"),

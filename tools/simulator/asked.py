@@ -9,15 +9,15 @@ from dataclasses import dataclass
 
 from socratune.memory.records import Prompt
 from socratune.tools.models import Request
-from socratune.tools.replies import form_asked
+from socratune.tools.reply_form import form_asked
 from socratune.tools.sections import rows_of, sections
 
 _PART = r"^<{0}>\n?(.*?)\n?</{0}>$"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Failure:
-    """A row that went wrong, as a request shows it."""
+class ShownRow:
+    """A row as a request shows it: a failure, an answer that nobody judged, a worked example."""
 
     id: str
     inputs: Mapping[str, str]
@@ -65,14 +65,28 @@ class Asked:
     @property
     def prompt(self) -> Prompt:
         """The parts of the prompt in question, without its demos."""
-        return Prompt(system=self._part("system"), user=self._part("user"))
+        return _prompt(self.text("prompt"))
 
     @property
-    def failures(self) -> list[Failure]:
+    def other(self) -> Prompt:
+        """The parts of a second prompt; it has none where none is shown."""
+        return _prompt(self.text("other"))
+
+    @property
+    def history(self) -> list[tuple[Prompt, float | None]]:
+        """Prompts that were tried, each with its score where that is shown."""
+        return [(_tried(row.get("prompt")), _score(row.get("score"))) for row in self.rows("history")]
+
+    @property
+    def failures(self) -> list[ShownRow]:
         """The rows that went wrong."""
+        return self.shown("failures")
+
+    def shown(self, name: str) -> list[ShownRow]:
+        """Return the rows of a section; empty when there is none."""
         return [
-            Failure(id=str(row.get("id", "")), inputs={str(k): str(v) for k, v in _mapping(row.get("inputs")).items()})
-            for row in self.rows("failures")
+            ShownRow(id=str(row.get("id", "")), inputs={str(k): str(v) for k, v in _mapping(row.get("inputs")).items()})
+            for row in self.rows(name)
         ]
 
     @property
@@ -90,14 +104,27 @@ class Asked:
         return sorted(found, key=lambda finding: -len(finding.examples))
 
     @property
-    def max_tokens(self) -> int | None:
-        """How long the new prompt may be, in estimated tokens; None is no limit."""
-        limit = next(iter(self.rows("limits")), {}).get("max_tokens")
-        return limit if isinstance(limit, int) else None
+    def limits(self) -> Mapping[str, object]:
+        """What the edit may not break."""
+        return next(iter(self.rows("limits")), {})
 
-    def _part(self, tag: str) -> str | None:
-        found = re.search(_PART.format(tag), self.text("prompt"), re.DOTALL | re.MULTILINE)
-        return found[1] if found else None
+
+def _prompt(text: str) -> Prompt:
+    return Prompt(system=_part("system", text), user=_part("user", text))
+
+
+def _part(tag: str, text: str) -> str | None:
+    found = re.search(_PART.format(tag), text, re.DOTALL | re.MULTILINE)
+    return found[1] if found else None
+
+
+def _tried(value: object) -> Prompt:
+    parts = {str(name): str(text) for name, text in _mapping(value).items()}
+    return Prompt(system=parts.get("system"), user=parts.get("user"))
+
+
+def _score(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) else None
 
 
 def _mapping(value: object) -> Mapping[object, object]:

@@ -8,29 +8,25 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
-from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
 from socratune.tools.models import ANSWER, Reply, Request
 from socratune.tools.price import Price
-from socratune.tools.replies import CRITIQUE, GRADE, JUDGEMENT, PLAN, PREFERENCE, QUESTION, REWRITE
-from socratune.tools.simulator.asked import Asked, Failure, Finding
+from socratune.tools.replies import CRITIQUE, GRADE, INSPECTION, JUDGEMENT, PLAN, PREFERENCE, QUESTION, REWRITE
+from socratune.tools.simulator.asked import Asked, Finding
 from socratune.tools.simulator.call_log import CallLog
-from socratune.tools.simulator.chance import chance, pick
+from socratune.tools.simulator.chance import chance
 from socratune.tools.simulator.conversation import CONVERSATION
-from socratune.tools.simulator.editing import LEAVE_OUT, rewritten, with_rules
 from socratune.tools.simulator.judge import SimulatedJudge
+from socratune.tools.simulator.suspicion import Suspicion, said_so_far
 from socratune.tools.simulator.world import World
-from socratune.tools.simulator.world_file import Distractor, Rule, Wording
+from socratune.tools.simulator.writing import SimulatedWriter
 from socratune.tools.tokens import estimate
 
 NOT_IN_FORM = "I looked at all of it, and I think that the prompt should say more clearly what is wanted."
 """A reply that fits no form."""
-FORGETS = 0.1
-"""Chance that the weak optimizer leaves out a rule that it was given to write."""
 
 _LABELS = "ABC"
 
@@ -94,7 +90,8 @@ class Agent:
             CRITIQUE.name: self._critique,
             QUESTION.name: self._question,
             JUDGEMENT.name: self._judgement,
-            REWRITE.name: self._rewrite,
+            REWRITE.name: self._writer.rewrite,
+            INSPECTION.name: self._inspection,
             **{name: partial(answer, self.asked) for name, answer in CONVERSATION.items()},
             GRADE.name: self._judge.grade,
             PREFERENCE.name: self._judge.preference,
@@ -104,6 +101,17 @@ class Agent:
     def _judge(self) -> SimulatedJudge:
         accuracy = self.world.file.grading.of(self.strength)
         return SimulatedJudge(world=self.world, asked=self.asked, accuracy=accuracy, key=self.key)
+
+    @property
+    def _suspicion(self) -> Suspicion:
+        naming = self.world.file.naming.of(self.strength)
+        return Suspicion(world=self.world, asked=self.asked, key=self.key, naming=naming, text=said_so_far(self.asked))
+
+    @property
+    def _writer(self) -> SimulatedWriter:
+        return SimulatedWriter(
+            world=self.world, strength=self.strength, asked=self.asked, key=self.key, failures=self._suspicion
+        )
 
     def _chance(self, *item: object) -> float:
         return chance(self.key, *item)
@@ -122,12 +130,22 @@ class Agent:
         return json.dumps({"subgoals": subgoals})
 
     def _critique(self) -> str:
-        found = self._suspects()[: 3 if self.strength == "strong" else 2]
+        found = self._suspicion.suspects(self.asked.failures)[: 3 if self.strength == "strong" else 2]
         hypotheses = [
             {"label": label, "cause": wording.cause, "rule": wording.says, "examples": examples}
             for label, (wording, examples) in zip(_LABELS, found, strict=False)
         ]
         return json.dumps({"hypotheses": hypotheses})
+
+    def _inspection(self) -> str:
+        inspections = []
+        for failure in self.asked.failures:
+            # Where everything is said and the answer is wrong all the same, the label must be.
+            wording = self._suspicion.vote(failure)
+            found = {"label_is_right": wording is not None, "followed": True, "prompt_says_it": wording is None}
+            told = {"id": failure.id, "reasoning": wording.cause if wording else "The prompt says what this row needs."}
+            inspections.append({**told, **found, "edit": wording.says if wording else ""})
+        return json.dumps({"inspections": inspections})
 
     def _question(self) -> str:
         findings = self.asked.hypotheses
@@ -148,65 +166,10 @@ class Agent:
         """Judge one hypothesis: rightly with a stated probability, else the opposite."""
         named = self.world.conveyed(finding.rule)
         cited = [failure for failure in self.asked.failures if failure.id in finding.examples]
-        true = {wording.says for failure in cited for wording in self._behind(failure)}
+        true = {wording.says for failure in cited for wording in self._suspicion.behind(failure)}
         holds = any(rule.says in true for rule in self.world.file.rules if rule.id in named) or finding.rule in true
         judged_rightly = self._chance("judge", finding.label) < self.world.file.judge.of(self.strength)
         return holds == judged_rightly
-
-    def _rewrite(self) -> str:
-        rules = [finding.rule for finding in self.asked.hypotheses] or self._guesses()
-        if self.strength == "weak":
-            rules = [rule for rule in rules if self._chance("forgets", rule) >= FORGETS]
-        prompt, added = with_rules(self.asked.prompt, rules, world=self.world, max_tokens=self.asked.max_tokens)
-        return rewritten(prompt, added)
-
-    def _guesses(self) -> list[str]:
-        """Return the rules that failures alone suggest, when no hypotheses are given."""
-        found = self._suspects()[: None if self.strength == "strong" else 2]
-        return [wording.says for wording, _ in found]
-
-    def _suspects(self) -> list[tuple[Wording, list[str]]]:
-        """Return what the failures point at, each with the ids that do, the most first."""
-        votes: dict[str, list[str]] = defaultdict(list)
-        wordings: dict[str, Wording] = {}
-        for failure in self.asked.failures:
-            if (wording := self._vote(failure)) is not None:
-                wordings[wording.says] = wording
-                votes[wording.says].append(failure.id)
-        return sorted(((wordings[says], ids) for says, ids in votes.items()), key=lambda vote: -len(vote[1]))
-
-    def _vote(self, failure: Failure) -> Wording | None:
-        """Name what one failure points at; None when it seems to be mere noise.
-
-        A rule behind it that memory recalls is named for sure, and what was tried in vain is not guessed again.
-        """
-        behind = self._behind(failure)
-        recalled = self.world.conveyed(self.asked.text("memory"))
-        if known := [wording for wording in behind if isinstance(wording, Rule) and wording.id in recalled]:
-            return known[0]
-        if self._chance("naming", failure.id) < self.world.file.naming.of(self.strength):
-            return pick(behind, self.key, "rule", failure.id) if behind else None
-        tried = self.world.distractors_in(self.asked.text("tried"))
-        guesses = [guess for guess in self.world.file.distractors if guess not in tried]
-        return pick(guesses, self.key, "distractor", failure.id) if guesses else None
-
-    def _behind(self, failure: Failure) -> tuple[Wording, ...]:
-        """Return what a failure is evidence for: rules nobody has stated yet, and sentences that mislead."""
-        settled = [str(row.get("rule", "")) for row in self.asked.rows("accepted")]
-        text = "\n".join([self.asked.text("prompt"), *settled])
-        return (
-            *self.world.missing(text, failure.inputs),
-            *(_removal(distractor) for distractor in self.world.misled_by(text, failure.inputs)),
-        )
-
-
-def _removal(distractor: Distractor) -> Wording:
-    says = f"{LEAVE_OUT}{distractor.says}"
-    return Wording.model_construct(
-        says=says,
-        wordings=(re.compile(re.escape(says)),),
-        cause=f"The sentence {distractor.says!r} misleads on these rows.",
-    )
 
 
 def _count(row: Mapping[str, object]) -> int:

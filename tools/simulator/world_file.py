@@ -175,6 +175,8 @@ class WorldFile(_Strict):
     """Chance that an answer is judged rightly: by one criterion, or beside another in one order."""
     naming: Strengths = Strengths(strong=0.95, weak=0.6)
     """Chance that a failure is traced to a rule behind it."""
+    induction: Strengths = Strengths(strong=0.5, weak=0.2)
+    """Chance that a worked example is traced to a rule behind it."""
     churn: Churn | None = None
 
     @model_validator(mode="after")

@@ -7,7 +7,8 @@ import pytest
 
 from socratune.memory.records import Example, ExampleId, Message
 from socratune.tools.models import Request
-from socratune.tools.replies import GRADE, PREFERENCE, Form
+from socratune.tools.replies import GRADE, PREFERENCE
+from socratune.tools.reply_form import Form
 from socratune.tools.sections import lines, section
 from socratune.tools.simulator.optimizer import SimulatedOptimizer
 from socratune.tools.simulator.target import SimulatedTarget

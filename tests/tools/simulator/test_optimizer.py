@@ -1,74 +1,39 @@
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Literal
 
 import pytest
+from tests.tools.simulator.asking import (
+    BARE,
+    CASES,
+    RULES,
+    WORLD,
+    Json,
+    Strength,
+    answer,
+    failures,
+    hypotheses,
+    request_for,
+    rewrite,
+)
 
 from socratune.memory.records import Message
 from socratune.tools.models import Reply, Request
 from socratune.tools.replies import (
     CRITIQUE,
     FORMS,
+    INSPECTION,
     JUDGEMENT,
     PLAN,
     QUESTION,
     REWRITE,
     CritiqueReply,
-    NotInForm,
-    RewriteReply,
+    InspectedRow,
 )
-from socratune.tools.sections import lines, seal, section
+from socratune.tools.reply_form import NotInForm
+from socratune.tools.sections import lines, seal
 from socratune.tools.simulator.optimizer import NOT_IN_FORM, SimulatedOptimizer
-from socratune.tools.simulator.world import load_world
 from socratune.tools.tokens import estimate
-
-Strength = Literal["strong", "weak"]
-Json = Mapping[str, object]
-
-WORLD = load_world("ticket-routing")
-RULES = {rule.id: rule for rule in WORLD.file.rules}
-BARE = "<user>\nWhich queue?\n\n{{ticket}}\n</user>"
-
-# None of these tickets stands in any file.
-CASES = {
-    "refund": "My grandmother still waits for her refund, it is a disgrace.",
-    "cancel": "Kindly cancel her subscription, she passed away.",
-    "warranty": "The hinge of the lid came off, there is a warranty of ten years.",
-    "damaged": "The postman handed me a dented box with a rattling kettle in it.",
-    "legal": "See you in court, with all your invented interest.",
-}
-
-
-def failures(per_case: int, cases: Sequence[str] = tuple(CASES)) -> list[Json]:
-    return [
-        {
-            "id": f"{case}{number}",
-            "inputs": {"ticket": f"{CASES[case]} Note {number}."},
-            "expected": "a",
-            "answer": "b",
-            "feedback": "",
-        }
-        for case in cases
-        for number in range(per_case)
-    ]
-
-
-def hypotheses(*rules: str) -> list[Json]:
-    return [
-        {"label": label, "cause": RULES[rule].cause, "rule": RULES[rule].says, "examples": [f"{rule}0", f"{rule}1"]}
-        for label, rule in zip("ABCDEFGH", rules, strict=False)
-    ]
-
-
-def request_for(form: str, repeat: int = 0, **parts: str) -> Request:
-    body = "\n\n".join(section(name, text) for name, text in parts.items())
-    system = Message(role="system", content=f"You help.\n\n{FORMS[form].instructions}")
-    return Request(messages=(system, Message(role="user", content=body)), max_tokens=1_000, repeat=repeat)
-
-
-async def answer(request: Request, strength: Strength = "strong", seed: int = 1) -> str:
-    return (await SimulatedOptimizer(world=WORLD, strength=strength, seed=seed).complete(request)).text
 
 
 async def critique(rows: Sequence[Json], strength: Strength = "strong", repeat: int = 0, **parts: str) -> CritiqueReply:
@@ -76,10 +41,6 @@ async def critique(rows: Sequence[Json], strength: Strength = "strong", repeat: 
     request = request_for(CRITIQUE.name, repeat, **body)
     repair = (*request.messages, Message(role="assistant", content="?"), Message(role="user", content="Again."))
     return CRITIQUE.parse(await answer(replace(request, messages=repair), strength))
-
-
-async def rewrite(strength: Strength = "strong", repeat: int = 0, **parts: str) -> RewriteReply:
-    return REWRITE.parse(await answer(request_for(REWRITE.name, repeat, **{"prompt": BARE, **parts}), strength))
 
 
 async def test_strong_critic_names_the_rules_behind_failures_that_it_never_saw_in_a_file() -> None:
@@ -135,6 +96,30 @@ async def test_judge_rejects_a_cause_that_its_failures_do_not_show() -> None:
     rejected = [reply for reply in replies if not reply.accepted]
     assert len(rejected) > 180
     assert all("cancel0" in reply.advice for reply in rejected)
+
+
+async def inspect(rows: Sequence[Json], strength: Strength = "strong", **parts: str) -> Sequence[InspectedRow]:
+    request = request_for(INSPECTION.name, 0, **{"prompt": BARE, **parts}, failures=lines(rows))
+    return INSPECTION.parse(await answer(request, strength)).inspections
+
+
+async def test_inspector_names_for_nearly_each_failure_a_rule_behind_it() -> None:
+    found = await inspect(failures(20))
+    named = [row for row in found if WORLD.conveyed(row.edit) & {row.id.rstrip("0123456789"), "format"}]
+    assert [row.id for row in found] == [row["id"] for row in failures(20)]
+    assert 90 <= len(named) < 100
+    assert all(row.label_is_right and not row.prompt_says_it for row in named)
+
+
+async def test_where_nothing_is_missing_the_strong_inspector_doubts_the_label_and_the_weak_one_often_does_not() -> None:
+    said = f"<user>\n{RULES['refund'].says} {RULES['format'].says}\n\n{{{{ticket}}}}\n</user>"
+    expected: Sequence[tuple[Strength, int, int]] = (("strong", 45, 50), ("weak", 20, 40))
+    for strength, low, high in expected:
+        found = await inspect(failures(50, ["refund"]), strength, prompt=said)
+        doubted = [row for row in found if not row.label_is_right]
+        assert low <= len(doubted) <= high
+        assert all(row.prompt_says_it and not row.edit for row in doubted)
+        assert not any(WORLD.conveyed(row.edit) for row in found)
 
 
 async def test_question_names_evidence_and_takes_up_advice() -> None:
