@@ -1,13 +1,14 @@
-"""The rewriter: answers the teacher's questions by editing the prompt."""
+"""The writer of prompts. What it writes, and from what, its instructions and what it is shown decide."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from socratune.agents.evidence import Brief, Failure, failure_lines, hypothesis_lines
+from socratune.agents.evidence import Brief, Failure, failure_lines, hypothesis_lines, prompt_text
 from socratune.agents.instructions import AgentPrompt, ask
-from socratune.memory.records import Hypothesis, Prompt, Question
+from socratune.memory.records import Example, Hypothesis, Inspection, Prompt, Question
 from socratune.tools.caller import Line
 from socratune.tools.replies import REWRITE
 from socratune.tools.sections import lines
@@ -21,30 +22,95 @@ class Limits:
     max_tokens: int
     locked: tuple[str, ...] = ()
 
-    def line(self) -> str:
-        """Return one JSON object."""
+    def line(self, *, step: int | None = None) -> str:
+        """Return one JSON object; `step` is the number of words that may change, where there is such a limit."""
         placeholders = [f"{{{{{name}}}}}" for name in self.variables]
-        return lines([{"variables": placeholders, "max_tokens": self.max_tokens, "locked": list(self.locked)}])
+        limits: dict[str, object] = {
+            "variables": placeholders,
+            "max_tokens": self.max_tokens,
+            "locked": list(self.locked),
+        }
+        return lines([limits if step is None else limits | {"max_changed_words": step}])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scored:
+    """A prompt of this run and what it scored."""
+
+    prompt: Prompt
+    score: float | None
+    """In [0, 1]; None where the writer is not to know."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Findings:
-    """What an edit should act on: hypotheses that were accepted, the questions about them, or bare failures."""
+    """What an edit should act on; each kind that there is becomes a section of its name."""
 
     hypotheses: Sequence[Hypothesis] = ()
     questions: Sequence[Question] = ()
     failures: Sequence[Failure] = ()
+    answers: Sequence[Failure] = ()
+    """Rows with what was answered, right or wrong; nobody says which."""
+    passes: Sequence[Failure] = ()
+    """Rows that came out right."""
+    inspections: Sequence[Inspection] = ()
+    examples: Sequence[Example] = ()
+    """Labelled rows, without an answer."""
+    lineage: Sequence[Scored] = ()
+    """Ancestors of the prompt, oldest first."""
+    history: Sequence[Scored] = ()
+    """Other prompts of the run, in the order in which they are to be shown: best last."""
+    other: Prompt | None = None
+    """A second parent."""
+    style: str = ""
+    """A way of thinking in which to write."""
+    step: int | None = None
+    """How many words the edit may change, counting both those that go and those that come."""
 
     def sections(self) -> dict[str, str]:
         """Return a section for each kind that there is."""
-        body = {}
-        if self.questions:
-            body["questions"] = lines({"question": q.text, "labels": list(q.labels)} for q in self.questions)
-        if self.hypotheses:
-            body["hypotheses"] = hypothesis_lines(self.hypotheses)
-        if self.failures:
-            body["failures"] = failure_lines(self.failures)
-        return body
+        body = {
+            "questions": lines({"question": q.text, "labels": list(q.labels)} for q in self.questions),
+            "hypotheses": hypothesis_lines(self.hypotheses),
+            "failures": failure_lines(self.failures),
+            "answers": lines(_unlabelled(row) for row in self.answers),
+            "passes": failure_lines(self.passes),
+            "inspections": lines(_inspected(each) for each in self.inspections),
+            "examples": lines(_labelled(row) for row in self.examples),
+            "lineage": _scored_lines(self.lineage),
+            "history": _scored_lines(self.history),
+            "other": "" if self.other is None else prompt_text(self.other),
+            "style": self.style,
+        }
+        return {name: text for name, text in body.items() if getattr(self, name)}
+
+
+def _unlabelled(row: Failure) -> dict[str, object]:
+    return {name: value for name, value in row.row().items() if name in ("id", "inputs", "answer")}
+
+
+def _labelled(row: Example) -> dict[str, object]:
+    return {"id": row.id, "inputs": dict(row.inputs), "expected": row.expected}
+
+
+def _inspected(each: Inspection) -> dict[str, object]:
+    return {
+        "id": each.example_id,
+        "label_is_right": each.label_is_right,
+        "prompt_says_it": each.prompt_says_it,
+        "edit": each.edit,
+    }
+
+
+def _scored_lines(prompts: Sequence[Scored]) -> str:
+    """Return one prompt a line, whole: what is cut here would be copied cut."""
+    return "\n".join(json.dumps(_scored(each), ensure_ascii=False) for each in prompts)
+
+
+def _scored(each: Scored) -> dict[str, object]:
+    parts = {"system": each.prompt.system, "user": each.prompt.user}
+    score: dict[str, object] = {} if each.score is None else {"score": round(each.score, 3)}
+    return {**score, "prompt": {name: part for name, part in parts.items() if part is not None}}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +127,6 @@ class Rewriter:
 
         What comes back may break the limits; the guard decides.
         """
-        body = brief.sections() | {"limits": limits.line()} | findings.sections()
+        body = brief.sections() | {"limits": limits.line(step=findings.step)} | findings.sections()
         reply = await ask(self.line, self.instructions, REWRITE, body, attempt=attempt)
         return Prompt(system=reply.system, user=reply.user, demos=brief.prompt.demos), reply.reason
