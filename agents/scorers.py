@@ -177,12 +177,12 @@ def compared_scorer_of(task: Task, caller: Caller) -> Scorer:
 
 def against_original(task: Task, caller: Caller, *, original: Original | None = None) -> AgainstOriginal:
     """Return the scorer of pairs; `original` is the task's own prompt when None. Raises `BadInput` without a goal."""
-    if not task.goal.strip():
+    if not task.aim.strip():
         raise BadInput("metric pairwise judges by the goal, and there is none", cure="say what a good answer is")
     target = Line(caller=caller, role="target", max_tokens=task.max_output_tokens)
     return AgainstOriginal(
         judge=PairJudge(line=_judging(caller), instructions=AgentPrompt.load("judge_pair")),
-        goal=task.goal,
+        goal=task.aim,
         original=original or Original(prompt=task.prompt, line=target),
     )
 
