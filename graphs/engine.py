@@ -14,7 +14,7 @@ from socratune.agents.evaluator import Evaluator
 from socratune.agents.instructions import AgentPrompt
 from socratune.agents.planner import Planner
 from socratune.agents.rewriter import Rewriter
-from socratune.agents.scorers import scorer_of
+from socratune.agents.scorers import compared_scorer_of, scorer_of
 from socratune.agents.teacher import Teacher
 from socratune.graphs.checkpoints import checkpoints, continue_graph
 from socratune.graphs.context import Agents, OptimizeDeps, Sealed, SearchDeps
@@ -39,6 +39,8 @@ from socratune.tools.purse import Purse
 from socratune.tools.splits import Splits, data_notes, ordered, split
 from socratune.tools.task_notes import own_cost
 
+WRITERS = ("compare",)
+"""Instructions of writers beside the rewriter's own."""
 OPTIMIZER_TOKENS = 2_000
 """Longest reply of an agent that does not write a whole prompt, unless the task says otherwise."""
 
@@ -108,6 +110,7 @@ async def optimize(order: Order, folder: RunFolder, home: Home, watch: Watch = W
 @asynccontextmanager
 async def prepared(order: Order, folder: RunFolder, home: Home, watch: Watch = Watch()) -> AsyncIterator[OptimizeDeps]:
     """Hold a run and give everything that works on it; whatever happens inside, what was sent is waited for."""
+    order = replace(order, task=recipe_named(order.task.recipe).equipped(order.task))
     with (
         folder.held(),
         closing(Ledger.open(folder.ledger, folder.id)) as ledger,
@@ -183,6 +186,7 @@ def _first_settings(order: Order, splits: Splits, lessons: Lessons) -> dict[str,
         "fingerprint": order.fingerprint,
         "root": order.task.prompt.id,
         "recipe": order.task.recipe,
+        "feedback": recipe_named(order.task.recipe).feedback,
         "rows": rows,
         "sizes": {"train": len(splits.train), "dev": len(splits.dev), "test": len(splits.test)},
         "warnings": [*_own_cost(order), *splits.notes, *data_notes(order.examples), *_again(tested, before)],
@@ -240,15 +244,17 @@ def _search_deps(
     train = _rows(order, settings, "train")
     target = Line(caller=caller, role="target", max_tokens=task.max_output_tokens)
     longest = task.options.get("optimizer", PLAIN).max_tokens or OPTIMIZER_TOKENS
+    recipe = recipe_named(task.recipe)
+    scored = compared_scorer_of if recipe.feedback == "pairwise" else scorer_of
     return SearchDeps(
         task=task,
-        recipe=recipe_named(task.recipe),
+        recipe=recipe,
         seed=order.settings.seed,
         shuffle_errors=order.settings.shuffle_errors,
         root=task.prompt.id,
         train=train,
         dev=_rows(order, settings, "dev"),
-        evaluator=Evaluator(line=target, scorer=scorer_of(task, caller), ledger=ledger),
+        evaluator=Evaluator(line=target, scorer=scored(task, caller), ledger=ledger),
         agents=agents_of(Line(caller=caller, role="optimizer", max_tokens=longest), task.prompt),
         guard=Guard.build(seed=task.prompt, variables=task.variables, constraints=task.constraints, train=train),
         ledger=ledger,
@@ -267,4 +273,5 @@ def agents_of(line: Line, seed: Prompt) -> Agents:
         question_critic=QuestionCritic(line=line, instructions=AgentPrompt.load("judge_question")),
         teacher=Teacher(line=line, instructions=AgentPrompt.load("teacher")),
         rewriter=Rewriter(line=longest, instructions=AgentPrompt.load("rewriter")),
+        writers={name: Rewriter(line=longest, instructions=AgentPrompt.load(name)) for name in WRITERS},
     )

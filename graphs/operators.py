@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from socratune.graphs.assignment import Proposer
-from socratune.graphs.proposers import demos, reflect, socratic
+from socratune.graphs.proposers import compare, demos, reflect, socratic
 
 OPERATORS: Mapping[str, Proposer] = {
     "socratic": socratic.propose,
     "reflect": reflect.rewrite,
     "demos": demos.propose,
+    "compare": compare.propose,
 }

@@ -92,6 +92,7 @@ def agents(line: Line) -> Agents:
         question_critic=QuestionCritic(line=line, instructions=load("judge_question")),
         teacher=Teacher(line=line, instructions=load("teacher")),
         rewriter=Rewriter(line=line, instructions=load("rewriter")),
+        writers={},
     )
 
 
