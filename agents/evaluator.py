@@ -29,7 +29,7 @@ class _Block:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluator:
-    """Scores candidates by the task's metric; what the ledger has already is not run again."""
+    """Scores candidates by the run's scorer; what the ledger has already is not run again."""
 
     line: Line
     scorer: Scorer
@@ -56,7 +56,12 @@ class Evaluator:
         known |= {rollout.example_id: rollout for rollout in new}
         return [known[example.id] for example in examples]
 
-    async def _rollout(self, block: _Block, example: Example) -> Rollout:
+    async def answers(self, candidate: Candidate, examples: Sequence[Example], *, phase: Phase) -> list[Rollout]:
+        """Return what a candidate says to each row, in their order; nobody scores it."""
+        block = _Block(candidate_id=candidate.id, prompt=candidate.prompt, phase=phase, repeat=0)
+        return list(await asyncio.gather(*(self._answer(block, example) for example in examples)))
+
+    async def _answer(self, block: _Block, example: Example) -> Rollout:
         asked = Rollout(candidate_id=block.candidate_id, example_id=example.id, repeat=block.repeat)
         request = messages(block.prompt, example.inputs)
         prefix = shared_prefix(block.prompt, example.inputs)
@@ -64,8 +69,17 @@ class Evaluator:
             output = await self.line.ask(
                 request, phase=block.phase, repeat=block.repeat, row=example.inputs, prefix=prefix
             )
-            score = await self.scorer.score(output, example, phase=block.phase)
         except CallFailed as error:
             return replace(asked, error=error.reason)
-        scored = replace(asked, output=output, reward=score.reward, feedback=score.feedback)
+        return replace(asked, output=output)
+
+    async def _rollout(self, block: _Block, example: Example) -> Rollout:
+        answered = await self._answer(block, example)
+        if answered.output is None:
+            return answered
+        try:
+            score = await self.scorer.score(answered.output, example, phase=block.phase)
+        except CallFailed as error:
+            return replace(answered, output=None, error=error.reason)
+        scored = replace(answered, reward=score.reward, feedback=score.feedback)
         return replace(scored, parsed=score.parsed, agreed=score.agreed)

@@ -88,6 +88,30 @@ class AgainstOriginal:
         return await self.judge.compare(self.goal, (before, output), example, phase=phase)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unlabelled:
+    """Scores as another does who never hears of a label."""
+
+    scorer: Scorer
+
+    async def score(self, output: str, example: Example, *, phase: Phase) -> Score:
+        """Return the score of the output for a row of which the inputs alone are known."""
+        return await self.scorer.score(output, replace(example, expected="", extra={}, checks=""), phase=phase)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ByPhase:
+    """Scores the final test by one scorer, and all that leads to it by another."""
+
+    before: Scorer
+    test: Scorer
+
+    async def score(self, output: str, example: Example, *, phase: Phase) -> Score:
+        """Return the score that counts in this phase."""
+        scorer = self.test if phase == "test" else self.before
+        return await scorer.score(output, example, phase=phase)
+
+
 class Grade(Protocol):
     """Asks how far an output meets a rubric."""
 
@@ -130,19 +154,38 @@ def scorer_of(task: Task, caller: Caller, *, original: Original | None = None) -
         coded = Coded.of(allowed(task.metric, task.code))
         caller.close_too(coded)
         return coded
-    line = Line(caller=caller, role="judge", max_tokens=JUDGE_TOKENS)
-    rubric_judge = RubricJudge(line=line, instructions=AgentPrompt.load("judge_rubric"))
+    rubric_judge = RubricJudge(line=_judging(caller), instructions=AgentPrompt.load("judge_rubric"))
     if task.metric == "rubric":
         return ByRubric(judge=rubric_judge, rubric=str(task.metric_options["rubric"]))
     if task.metric == "assert":
         return Asserted(grade=None if task.judge is None else rubric_judge.grade)
     if task.metric == "pairwise":
-        if not task.goal.strip():
-            raise BadInput("metric pairwise judges by the goal, and there is none", cure="say what a good answer is")
-        target = Line(caller=caller, role="target", max_tokens=task.max_output_tokens)
-        return AgainstOriginal(
-            judge=PairJudge(line=line, instructions=AgentPrompt.load("judge_pair")),
-            goal=task.goal,
-            original=original or Original(prompt=task.prompt, line=target),
-        )
+        return against_original(task, caller, original=original)
     return Measured(metric=metric_named(task.metric, task.metric_options))
+
+
+def compared_scorer_of(task: Task, caller: Caller) -> Scorer:
+    """Return what scores a task whose answers are compared before the test: pairs without labels, then the metric.
+
+    All are held against the answers of the task's own prompt, not of the leader: so the rewards of any two candidates
+    stand on one scale, leaders cannot follow each other in a circle, and the search maximises what the user will ask,
+    whether the new prompt is better than the old one.
+    """
+    before = Unlabelled(scorer=against_original(task, caller))
+    return ByPhase(before=before, test=before.scorer if task.metric == "pairwise" else scorer_of(task, caller))
+
+
+def against_original(task: Task, caller: Caller, *, original: Original | None = None) -> AgainstOriginal:
+    """Return the scorer of pairs; `original` is the task's own prompt when None. Raises `BadInput` without a goal."""
+    if not task.aim.strip():
+        raise BadInput("metric pairwise judges by the goal, and there is none", cure="say what a good answer is")
+    target = Line(caller=caller, role="target", max_tokens=task.max_output_tokens)
+    return AgainstOriginal(
+        judge=PairJudge(line=_judging(caller), instructions=AgentPrompt.load("judge_pair")),
+        goal=task.aim,
+        original=original or Original(prompt=task.prompt, line=target),
+    )
+
+
+def _judging(caller: Caller) -> Line:
+    return Line(caller=caller, role="judge", max_tokens=JUDGE_TOKENS)

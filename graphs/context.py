@@ -157,6 +157,11 @@ class SearchDeps:
         """Return the train rows that came out right, in the same shape."""
         return [Failure(example=self._shown(each.example_id), rollout=each) for each in rollouts if each.reward == 1]
 
+    def answered(self, rollouts: Sequence[Rollout]) -> list[Failure]:
+        """Return train rows that got an answer, right or wrong, in the same shape and without a label."""
+        there = [each for each in rollouts if each.output is not None]
+        return [Failure(example=replace(self._shown(each.example_id), expected=""), rollout=each) for each in there]
+
     def _shown(self, row: ExampleId) -> Example:
         """Return a train row as agents see it; for the control, with the inputs of another."""
         example = self.train_by_id[row]

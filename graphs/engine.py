@@ -15,7 +15,7 @@ from socratune.agents.inspector import Inspector
 from socratune.agents.instructions import AgentPrompt
 from socratune.agents.planner import Planner
 from socratune.agents.rewriter import Rewriter
-from socratune.agents.scorers import scorer_of
+from socratune.agents.scorers import compared_scorer_of, scorer_of
 from socratune.agents.teacher import Teacher
 from socratune.graphs.checkpoints import checkpoints, continue_graph
 from socratune.graphs.context import WRITERS, Agents, OptimizeDeps, Sealed, SearchDeps
@@ -109,6 +109,7 @@ async def optimize(order: Order, folder: RunFolder, home: Home, watch: Watch = W
 @asynccontextmanager
 async def prepared(order: Order, folder: RunFolder, home: Home, watch: Watch = Watch()) -> AsyncIterator[OptimizeDeps]:
     """Hold a run and give everything that works on it; whatever happens inside, what was sent is waited for."""
+    order = replace(order, task=recipe_named(order.task.recipe).equipped(order.task))
     with (
         folder.held(),
         closing(Ledger.open(folder.ledger, folder.id)) as ledger,
@@ -184,6 +185,7 @@ def _first_settings(order: Order, splits: Splits, lessons: Lessons) -> dict[str,
         "fingerprint": order.fingerprint,
         "root": order.task.prompt.id,
         "recipe": order.task.recipe,
+        "feedback": recipe_named(order.task.recipe).feedback,
         "rows": rows,
         "sizes": {"train": len(splits.train), "dev": len(splits.dev), "test": len(splits.test)},
         "warnings": [*_own_cost(order), *splits.notes, *data_notes(order.examples), *_again(tested, before)],
@@ -241,15 +243,17 @@ def _search_deps(
     train = _rows(order, settings, "train")
     target = Line(caller=caller, role="target", max_tokens=task.max_output_tokens)
     longest = task.options.get("optimizer", PLAIN).max_tokens or OPTIMIZER_TOKENS
+    recipe = recipe_named(task.recipe)
+    scored = compared_scorer_of if recipe.feedback == "pairwise" else scorer_of
     return SearchDeps(
         task=task,
-        recipe=recipe_named(task.recipe),
+        recipe=recipe,
         seed=order.settings.seed,
         shuffle_errors=order.settings.shuffle_errors,
         root=task.prompt.id,
         train=train,
         dev=_rows(order, settings, "dev"),
-        evaluator=Evaluator(line=target, scorer=scorer_of(task, caller), ledger=ledger),
+        evaluator=Evaluator(line=target, scorer=scored(task, caller), ledger=ledger),
         agents=agents_of(Line(caller=caller, role="optimizer", max_tokens=longest), task.prompt),
         guard=Guard.build(seed=task.prompt, variables=task.variables, constraints=task.constraints, train=train),
         ledger=ledger,

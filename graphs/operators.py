@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from socratune.graphs.assignment import Proposer
-from socratune.graphs.proposers import demos, induce, joining, phrases, reflect, socratic
+from socratune.graphs.proposers import compare, demos, induce, joining, phrases, reflect, socratic
 
 OPERATORS: Mapping[str, Proposer] = {
     "socratic": socratic.propose,
@@ -21,4 +21,5 @@ OPERATORS: Mapping[str, Proposer] = {
     "join": joining.join,
     "phrase": phrases.propose,
     "demos": demos.propose,
+    "compare": compare.propose,
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from socratune.memory.records import Example, Task
@@ -74,8 +74,13 @@ class Recipe:
     """Rounds without a new leader before the search stops."""
     baselines: bool = False
     """Whether "think step by step" and few-shot are raced before the first round."""
+    settles: bool = True
+    """Whether the last accepted edits are run on all of dev, and the surest is tested; else the leader is."""
     feedback: Literal["metric", "pairwise"] = "metric"
-    """Who scores answers during the search; the final test is always the task's own metric."""
+    """Who scores answers during the search; the final test is always the task's own metric.
+
+    `pairwise`: a judge who sees no label and compares each answer with that of the user's own prompt.
+    """
     needs: tuple[Need, ...] = ()
 
     def refusal(self, task: Task, examples: Sequence[Example]) -> str:
@@ -84,4 +89,13 @@ class Recipe:
             return f"recipe {self.name!r} learns from labelled rows, and no row has an expected answer"
         if "model" in self.needs and is_application(task.target):
             return f"recipe {self.name!r} tries worked examples, which an application ({task.target}) may drop"
+        if self.feedback == "pairwise" and not task.aim.strip():
+            return f"recipe {self.name!r} compares answers by the goal, and there is none"
         return ""
+
+    def equipped(self, task: Task) -> Task:
+        """Return the task with a judge where answers are compared: the optimizer's model when it names none."""
+        if self.feedback != "pairwise" or task.judge is not None:
+            return task
+        options = {**task.options, "judge": task.options["optimizer"]} if "optimizer" in task.options else task.options
+        return replace(task, judge=task.optimizer, options=options)

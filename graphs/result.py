@@ -56,7 +56,9 @@ class Result:
     target: str
     optimizer: str
     judge: str | None
-    """None when the metric had nobody to ask."""
+    """None when there was nobody to ask."""
+    compared: bool
+    """Whether the search, and not the test, went by a judge who compared answers with those of the user's prompt."""
     splits: Mapping[str, int]
     seed: Side
     best: Side
@@ -191,6 +193,7 @@ def result_of(ledger: Ledger, *, cached: int = 0) -> Result:
         target=settings["task"]["target"],
         optimizer=settings["task"]["optimizer"],
         judge=settings["task"].get("judge"),
+        compared=settings.get("feedback") == "pairwise" and settings["task"]["metric"] != "pairwise",
         splits=settings["sizes"],
         seed=Side(id=seed, prompt=ledger.candidate(seed).prompt, dev=_shared_mean(dev, best_dev), test=means["seed"]),
         best=Side(

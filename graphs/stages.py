@@ -111,9 +111,16 @@ async def search(state: OptimizeState, runtime: Runtime[OptimizeDeps]) -> Optimi
 
 
 async def finalist(state: OptimizeState, runtime: Runtime[OptimizeDeps]) -> OptimizeState:
-    """Settle on all of dev which of the last accepted edits hold, and let one candidate go on."""
+    """Let one candidate go on: the surest of the last accepted edits, or the leader where a recipe settles nothing."""
     deps = runtime.context.search
     leaders = [event.body["leader"] for event in deps.ledger.events("leader")]
+    chosen = await _settled(deps, leaders) if deps.recipe.settles else [deps.root, *leaders][-1]
+    await deps.journal.record("finalist", "", {"finalist": chosen})
+    return {"finalist": chosen, "tested": chosen != deps.root}
+
+
+async def _settled(deps: SearchDeps, leaders: Sequence[str]) -> str:
+    """Score the last accepted edits on all of dev, as far as the budget goes, and return the surest."""
     accepted = _with_ancestors(deps, [*leaders, *_undecided(deps)])
     try:
         for child in reversed(accepted[-FINALISTS:]):
@@ -121,9 +128,7 @@ async def finalist(state: OptimizeState, runtime: Runtime[OptimizeDeps]) -> Opti
     except BudgetExhausted as error:
         await deps.journal.record("finalist_cut", "", {"cap": error.cap})
     scores = {each: deps.dev_scores(each) for each in (deps.root, *(child.id for child in accepted))}
-    chosen = choose_finalist(accepted, scores, root=deps.root)
-    await deps.journal.record("finalist", "", {"finalist": chosen})
-    return {"finalist": chosen, "tested": chosen != deps.root}
+    return choose_finalist(accepted, scores, root=deps.root)
 
 
 def _with_ancestors(deps: SearchDeps, candidates: Sequence[str]) -> list[Candidate]:

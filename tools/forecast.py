@@ -135,15 +135,22 @@ def _judgements(task: Task, rows: Sequence[Example]) -> tuple[float, float]:
     """Return how often the judge is asked for one call of the target, at the low and at the high end.
 
     The original prompt's own answers, about a third of all, are not judged as pairs; short answers are often the same.
+    A judge of whom the metric asks nothing compares pairs during the search.
     """
-    each = judge_calls(task.metric, rows) / max(1, len(rows)) if task.judge is not None else 0.0
-    return (each / 3, each * 4 / 3) if task.metric == "pairwise" else (each, each)
+    if task.judge is None:
+        return (0.0, 0.0)
+    each = judge_calls(task.metric, rows) / max(1, len(rows))
+    return (1 / 3, 4 / 3) if _compares(task, rows) else (each, each)
+
+
+def _compares(task: Task, rows: Sequence[Example]) -> bool:
+    return task.metric == "pairwise" or not judge_calls(task.metric, rows)
 
 
 def _judge_sizes(task: Task, target: Sizes, rows: Sequence[Example]) -> Sizes:
     """Return the tokens of one judgement: beside instructions it reads the row, and an answer or both of a pair."""
     inputs = sum(estimate(text) for row in rows for text in row.inputs.values()) // max(1, len(rows))
-    answers = 2 if task.metric == "pairwise" else 1
+    answers = 2 if _compares(task, rows) else 1
     low, high = ((JUDGE_TOKENS[end][0] + inputs + answers * target[end][1], JUDGE_TOKENS[end][1]) for end in (0, 1))
     return low, high
 

@@ -22,9 +22,9 @@ def stages(rows: int) -> tuple[tuple[int, float], ...]:
     """Return the gate for `rows` dev rows: sizes and margins, the last always with the full margin; empty for none.
 
     Stages with growing margins tell a better child from a worse one at fewer rows than one large minibatch. Against
-    8, 24 and 56 rows with margins 0, .45 and .9, on a parent at 70 % (6,000 simulated edits each): a useless edit passes
-    24 % of the time instead of 25 (2 % of answers random) or 20 instead of 16 (20 % of rows flipping), one that gains 6
-    points 68 instead of 72 %, one that loses 5 points 5 instead of 2 %; for 20 to 28 rows instead of 26 to 46.
+    8, 24 and 56 rows with margins 0, .45 and .9, on a parent at 70 % (6,000 simulated edits each): a useless edit
+    passes 24 % of the time instead of 25 (2 % of answers random) or 20 instead of 16 (20 % of rows flipping), one that
+    gains 6 points 68 instead of 72 %, one that loses 5 points 5 instead of 2 %; for 20 to 28 rows instead of 26 to 46.
     """
     if rows <= 0:
         return ()

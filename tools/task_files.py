@@ -88,7 +88,7 @@ def load_task(
     task = _task(document, prompt, variables, said)
     task = replace(task, constraints=_constraints(document, prompt, style, names))
     examples, doubts = examples_in(rows, task, document.expected)
-    task = _judged(document, task, said, examples)
+    task = judged(document, task, said) if judge_calls(task.metric, examples) else task
     return LoadedTask(
         task=task,
         examples=examples,
@@ -256,13 +256,11 @@ def _task(document: Document, prompt: Prompt, variables: tuple[str, ...], chosen
     )
 
 
-def _judged(document: Document, task: Task, chosen: Overrides, rows: Sequence[Example]) -> Task:
-    """Return the task with the model that grades answers, if its metric or any row asks for one.
+def judged(document: Document, task: Task, chosen: Overrides) -> Task:
+    """Return the task with the model that judges answers.
 
     It is the optimizer's, with all that is sent to that, when nobody names another.
     """
-    if not judge_calls(task.metric, rows):
-        return task
     if chosen.judge is None:
         options = {**task.options, "judge": task.options["optimizer"]} if "optimizer" in task.options else task.options
         return replace(task, judge=task.optimizer, options=options)

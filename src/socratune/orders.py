@@ -28,7 +28,7 @@ from socratune.tools.model_spec import NO_HOSTS, is_application, is_code
 from socratune.tools.models import check_role, own_models, world_name
 from socratune.tools.promptfoo.providers import PREFIXES
 from socratune.tools.providers.prices import price_note
-from socratune.tools.task_files import AS_WRITTEN, LoadedTask, Overrides, load_task
+from socratune.tools.task_files import AS_WRITTEN, LoadedTask, Overrides, judged, load_task, spoken_for
 from socratune.tools.task_rows import examples_in, read_files
 from socratune.tools.usercode.application import Application
 
@@ -131,11 +131,19 @@ def _file(folder: RunFolder) -> Path:
 def read_task(file: Path, overrides: Overrides = AS_WRITTEN, reading: Reading = PLAINLY) -> LoadedTask:
     """Read a task file, with the models it names found and known, unless the reading brings its own."""
     loaded = load_task(file, overrides=overrides, defaults=reading.defaults, line=reading.line)
-    task = _checked(loaded.task, Path(os.path.abspath(file)).parent, reading)
+    task = _checked(_compared(loaded, overrides, reading), Path(os.path.abspath(file)).parent, reading)
     # Last, for it is remembered: a task that is refused for another reason is agreed to by nobody.
     code = reading.consent.given(loaded.task, root_of(file), at=loaded.source.document.at)
     notes = dict.fromkeys(_price_notes(task, reading))
     return replace(loaded, task=replace(task, code=code), notes=(*loaded.notes, *notes))
+
+
+def _compared(loaded: LoadedTask, overrides: Overrides, reading: Reading) -> Task:
+    """Return the task with the judge that its recipe needs, where its metric has none."""
+    document, task = loaded.source.document, loaded.task
+    if task.judge is not None or recipe_named(task.recipe).feedback == "metric":
+        return task
+    return judged(document, task, spoken_for(document, overrides, reading.defaults))
 
 
 def _price_notes(task: Task, reading: Reading) -> Iterator[str]:
@@ -149,7 +157,7 @@ def _price_notes(task: Task, reading: Reading) -> Iterator[str]:
 
 
 def _checked(task: Task, folder: Path, reading: Reading) -> Task:
-    recipe_named(task.recipe)
+    task = recipe_named(task.recipe).equipped(task)
     if not is_code(task.metric):
         check_metric(task.metric, task.metric_options)
     longest = task.options.get("target", PLAIN).max_tokens

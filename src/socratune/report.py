@@ -23,6 +23,8 @@ from socratune.tools.model_spec import is_application
 from socratune.tools.statistics import ALPHA, counts, difference, looked_before
 
 COLOURS = {"+": "green", "-": "red", "@": "cyan"}
+UNJUDGED = "compare"
+"""The operator that reads answers of which nobody has said whether they are right."""
 MOST_RULES = 6
 """Shown for one change; the report has all."""
 
@@ -99,7 +101,8 @@ def _change(number: int, change: Change) -> RenderableType:
 def heading(change: Change) -> str:
     """Return operator, cause and gain of a change in one line."""
     count = len(change.evidence)
-    cause = f", from {count} failure{'' if count == 1 else 's'}" if count else ""
+    noun = "answer" if change.operator == UNJUDGED else "failure"
+    cause = f", from {count} {noun}{'' if count == 1 else 's'}" if count else ""
     return f"{change.operator}: {points(change.gain)} over its parent on {change.rows} dev rows{cause}"
 
 
@@ -167,13 +170,15 @@ def trouble(result: Result) -> list[str]:
     """Return what went wrong without being a wrong answer, and how the run ended, a sentence each."""
     failed = sum(result.failed.values())
     kept = _sum(result.spent.values(), "tokens_cached")
+    where = "On dev an" if result.compared else "An"
     told = {
         f"{kept:,} of the input tokens came from the provider's cache.": kept,
         "These prices are simulated; nothing was paid.": result.simulated and result.usd > 0,
         f"{failed} attempts at a call gave no answer; they count as missing, not as wrong.": failed,
         f"{result.proposals_failed} proposals could not be read.": result.proposals_failed,
         f"Up to {result.lost_usd:.4f} USD more was in flight when the run was killed.": result.lost_usd > 0,
-        "An answer scores 1 when it is better than your own prompt's, 0.5 for a tie.": result.pairs,
+        f"{where} answer scores 1 when it is better than your own prompt's, 0.5 for a tie.": result.pairs
+        or result.compared,
         f"The search ended: {_ended(result.stop_reason)}.": True,
         _passed_over(result): result.passed_over is not None,
         result.left_over: result.left_over != "",

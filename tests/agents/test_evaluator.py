@@ -83,3 +83,16 @@ async def test_no_rows_cost_nothing(ledger: Ledger) -> None:
     provider = Provider()
     assert await evaluator(ledger, provider).score(SEED, [], phase="search") == []
     assert provider.requests == []
+
+
+async def test_answers_that_nobody_scores_are_paid_for_once_and_kept_as_calls_alone(ledger: Ledger) -> None:
+    provider = Provider(answer=answer)
+    scorer = evaluator(ledger, provider)
+    told = await scorer.answers(SEED, ROWS[:4], phase="search")
+    assert [each.output for each in told] == ["yes", None, None, "no"]
+    assert {each.reward for each in told} == {None}
+    assert ledger.rollouts(SEED.id) == {}
+    provider.answer = lambda _: "yes"
+    scored = await scorer.score(SEED, ROWS[:4], phase="search")
+    assert [each.output for each in scored] == ["yes", "yes", None, "no"]
+    assert len(provider.requests) == 5

@@ -10,7 +10,7 @@ from tests.fakes import Provider, caller_of, line_to, reply, row
 from socratune.agents.evaluator import Evaluator
 from socratune.agents.instructions import AgentPrompt
 from socratune.agents.judges import STRAIGHT_FAILURES, PairJudge, RubricJudge
-from socratune.agents.scorers import scorer_of
+from socratune.agents.scorers import compared_scorer_of, scorer_of
 from socratune.memory.errors import BadInput, CallFailed, FinalFailure, Paused
 from socratune.memory.ledger import Ledger
 from socratune.memory.records import Candidate, Example, Prompt, Task
@@ -226,3 +226,29 @@ async def test_the_originals_answers_are_paid_for_once(ledger: Ledger) -> None:
 def test_a_pair_is_judged_by_a_goal(ledger: Ledger) -> None:
     with pytest.raises(BadInput, match="judges by the goal, and there is none"):
         evaluator(ledger, Provider(), replace(PAIRWISE, goal=" "))
+
+
+# --- without labels until the test
+
+
+async def test_pairs_are_compared_without_the_label_and_by_the_rubric_too_and_the_test_is_graded(
+    ledger: Ledger,
+) -> None:
+    def answer(request: Request) -> Reply | str:
+        return decided("+++") if "output" in shown_if_any(request) else player(request)
+
+    provider = Provider(answer=answer)
+    task = replace(PAIRWISE, goal="", metric="rubric", metric_options={"rubric": RUBRIC})
+    scorer = compared_scorer_of(task, caller_of(ledger, provider))
+    labelled = row(1, expected="At the door.")
+    assert (await scorer.score("good", labelled, phase="search")).reward == 1.0
+    pairs = [shown(asked) for asked in provider.requests if len(asked.messages) > 1]
+    assert len(pairs) == 2
+    assert all(RUBRIC in pair["goal"] and "reference" not in pair for pair in pairs)
+    assert (await scorer.score("good", labelled, phase="test")).reward == 1.0
+    graded = shown(provider.requests[-1])
+    assert (graded["output"], graded["reference"]) == ("good", "At the door.")
+
+
+def shown_if_any(request: Request) -> dict[str, str]:
+    return shown(request) if len(request.messages) > 1 else {}

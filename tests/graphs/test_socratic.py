@@ -111,7 +111,7 @@ class Hall:
                 steps=steps(*sizes or (2,)),
                 limits=Limits(variables=("ticket",), max_tokens=200),
                 critiques=1,
-            attempt=attempt,
+                attempt=attempt,
                 journal=Journal(ledger=self.ledger, log=run_log(self.log)),
                 key="1.0",
             )
