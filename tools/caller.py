@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 import stamina
 
+from socratune.memory.answers import SharedAnswers
 from socratune.memory.calls import CallStart, PaidReply
 from socratune.memory.errors import CallFailed, FinalFailure, Paused, TransientFailure
 from socratune.memory.ledger import Ledger
@@ -39,6 +40,8 @@ PROBE, PROBE_TOKENS = "Answer with the word ok.", 16
 STRAIGHT_FAILURES = 20
 """So many calls without an answer in between pause the run: the trouble is not one row's."""
 
+SHARED: tuple[Role, ...] = ("target", "judge")
+"""Roles whose answers runs may share: what an agent says belongs to the run that asked it."""
 MENDED = "if your code is to be mended, mend it and start a new run, for this one goes on only with the code as it was"
 
 
@@ -98,6 +101,7 @@ class Caller:
         self._dearest: dict[Role, float] = {}
         """USD of the dearest call of each role in this process."""
         self._others: list[Closable] = []
+        self._shared: SharedAnswers | None = None
         self.purse = purse
         self.cached = 0
         """Calls that were answered from the ledger or by a call in flight."""
@@ -121,6 +125,13 @@ class Caller:
         else:
             self.cached += 1
         return await asyncio.shield(task)
+
+    def share(self, answers: SharedAnswers) -> None:
+        """Answer the target's and the judge's calls from these where it can, and keep new answers there.
+
+        A call that is answered so is charged like any other: it only reaches no provider.
+        """
+        self._shared = answers
 
     def close_too(self, other: Closable) -> None:
         """Close this with the models, when all is drained."""
@@ -158,8 +169,16 @@ class Caller:
         bill = Bill(phase=phase)
         try:
             start = CallStart(key=key, role=role, phase=phase, model=model.name, reserved_usd=worst.usd)
+            shared = self._shared if role in SHARED else None
+            if shared is not None and (paid := shared.find(key)) is not None:
+                bill.due = spent_on(role, paid)
+                await self._ledger.copy_call(start, paid)
+                return paid
             async with self._vanguard.turn(beginning):
-                return await self._persist(request, start, bill)
+                paid = await self._persist(request, start, bill)
+            if shared is not None:
+                await shared.keep(key, paid)
+            return paid
         finally:
             self._dearest[role] = max(self._dearest.get(role, 0.0), bill.due.usd)
             self.purse.settle(worst, bill.due)
