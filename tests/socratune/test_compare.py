@@ -48,7 +48,7 @@ def idle(monkeypatch: pytest.MonkeyPatch) -> str:
 def test_compare_that_was_killed_goes_on_by_the_same_command_and_pays_nothing_twice(
     command: Command, desk: Path, tmp_path: Path
 ) -> None:
-    words = ["compare", desk, *WORDS, *SMALL, "--concurrency", "4"]
+    words = ["compare", str(desk), *WORDS, *SMALL, "--concurrency", "4"]
     home = tmp_path / ".socratune"
     with subprocess.Popen([*PROGRAM, *words, "--home", home], stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
