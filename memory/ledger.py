@@ -23,7 +23,7 @@ from socratune.memory.errors import RunOwned
 from socratune.memory.records import Candidate, CandidateId, ExampleId, Role, Rollout, as_json
 from socratune.memory.sessions import begin_session, minutes_worked
 from socratune.memory.tables import calls, candidates, connect, events, insert_once, metadata, rollouts, runs
-from socratune.memory.writer import GroupWriter
+from socratune.memory.writer import DirectWriter, GroupWriter
 
 _CANDIDATE = TypeAdapter(Candidate)
 _ROLLOUT = TypeAdapter(Rollout)
@@ -81,17 +81,17 @@ class Event:
 class Ledger:
     """The ledger of one run. Open it with `Ledger.open`, close it when the run ends."""
 
-    def __init__(self, engine: sa.Engine, run: str) -> None:
+    def __init__(self, engine: sa.Engine, run: str, *, durable: bool) -> None:
         self.run = run
         self._engine = engine
         self._fence: int | None = None
         self._begun: set[str] | None = None
-        self._writer = GroupWriter(engine, self._check_fence)
+        self._writer = GroupWriter(engine, self._check_fence) if durable else DirectWriter(engine)
 
     @classmethod
     def open(cls, where: Path | str, run: str, *, durable: bool = True) -> Ledger:
         """Open the ledger at a SQLite file or a database URL; without `durable` a crash may take what it holds."""
-        return cls(connect(where, metadata, durable=durable), run)
+        return cls(connect(where, metadata, durable=durable), run, durable=durable)
 
     def close(self) -> None:
         """Commit what is waiting and let go of the database. Closing twice is harmless."""
@@ -110,8 +110,10 @@ class Ledger:
 
     async def _insert_once(self, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> int:
         """Return how many rows were new."""
-        statement = insert_once(self._engine, table).values(rows)
-        return await self._writer.awrite(lambda c: c.execute(statement).rowcount)
+        # As parameters: with the rows in it, each number of rows would be a statement of its own to compile.
+        statement = insert_once(self._engine, table)
+        statement = statement.values(after_call=tables.LAST_CALL) if table is events else statement
+        return await self._writer.awrite(lambda c: c.execute(statement, list(rows)).rowcount)
 
     def _read(self, query: sa.Select[Any], **values: str) -> list[Any]:
         with self._engine.connect() as connection:
@@ -267,7 +269,6 @@ class Ledger:
             "kind": event.kind,
             "body": json.dumps(event.body, sort_keys=True),
             "at": time.time(),
-            "after_call": tables.LAST_CALL,
         }
         return await self._insert_once(events, [row]) > 0
 

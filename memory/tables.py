@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -82,11 +81,16 @@ LAST_CALL = sa.select(sa.func.coalesce(sa.func.max(calls.c.id), 0)).scalar_subqu
 def connect(where: Path | str, tables: sa.MetaData, *, durable: bool = True) -> sa.Engine:
     """Open a SQLite file or a database URL; `tables` are made when missing, and brought up to date when older.
 
-    A file that need not be `durable` does not wait for the disk: what it holds may be lost with the power.
+    A file that need not be `durable` never waits for the disk and belongs to one thread.
     """
-    engine = sa.create_engine(f"sqlite:///{where}" if isinstance(where, Path) else where)
+    url = f"sqlite:///{where}" if isinstance(where, Path) else where
+    engine = (
+        sa.create_engine(url)
+        if durable
+        else sa.create_engine(url, poolclass=sa.StaticPool, isolation_level="AUTOCOMMIT")
+    )
     if engine.dialect.name == "sqlite":
-        sa.event.listen(engine, "connect", partial(_set_up, synchronous="FULL" if durable else "OFF"))
+        sa.event.listen(engine, "connect", _set_up if durable else _set_up_lightly)
     with engine.begin() as connection:
         for table in tables.sorted_tables:
             # The statement itself asks whether there is one: two who open a new file together both succeed.
@@ -121,8 +125,16 @@ def insert_once(engine: sa.Engine, table: sa.Table) -> sqlite.Insert | postgresq
     return insert(table).on_conflict_do_nothing()
 
 
-def _set_up(connection: Any, _record: object, *, synchronous: str) -> None:
+def _set_up(connection: Any, _record: object) -> None:
+    _apply(connection, "busy_timeout=5000", "journal_mode=WAL", "synchronous=FULL")
+
+
+def _set_up_lightly(connection: Any, _record: object) -> None:
+    _apply(connection, "busy_timeout=5000", "journal_mode=MEMORY", "synchronous=OFF")
+
+
+def _apply(connection: Any, *settings: str) -> None:
     cursor = connection.cursor()
-    for setting in ("busy_timeout=5000", "journal_mode=WAL", f"synchronous={synchronous}"):
+    for setting in settings:
         cursor.execute(f"PRAGMA {setting}")
     cursor.close()

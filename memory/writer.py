@@ -111,6 +111,25 @@ class GroupWriter:
             return [pending.write(connection) for pending in group]
 
 
+class DirectWriter:
+    """Writes at once and in the thread that asks, for what need not be durable: a thread of its own would only wait."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    def write(self, write: Write[T]) -> T:
+        """Make one write and return its result."""
+        with self._engine.begin() as connection:
+            return write(connection)
+
+    async def awrite(self, write: Write[T]) -> T:
+        """Do what `write` does."""
+        return self.write(write)
+
+    def close(self) -> None:
+        """Do nothing: all is written."""
+
+
 def _tell(outcomes: Sequence[tuple[_Pending, Any]]) -> None:
     """Hand over what came of a group: each event loop is woken once, for waking it costs more than the answer."""
     loops: dict[asyncio.AbstractEventLoop, list[tuple[_Pending, Any]]] = {}

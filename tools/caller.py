@@ -93,6 +93,7 @@ class Caller:
         self._secret = secret
         self._throttles = {role: Throttle(concurrency) for role in models}
         self._vanguard = Vanguard()
+        self._read_rows = {role for role, model in models.items() if isinstance(model, ReadsRow)}
         self._kept_from = {role: kept_from(model) for role, model in models.items()}
         self._flying: dict[str, asyncio.Task[PaidReply]] = {}
         self._straight_failures = 0
@@ -109,7 +110,7 @@ class Caller:
 
     async def call(self, role: Role, request: Request, *, phase: Phase) -> PaidReply:
         """Answer from the ledger when the same call was completed before, else pay for it."""
-        if request.row is not None and not isinstance(self._models[role], ReadsRow):
+        if request.row is not None and role not in self._read_rows:
             request = replace(request, row=None)
         key = request.key(self._models[role].name)
         paid = self._ledger.paid(key)
