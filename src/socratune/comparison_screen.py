@@ -16,6 +16,7 @@ from socratune.graphs.recipes import RECIPES
 from socratune.listing import STATUSES
 from socratune.memory.records import Budget
 from socratune.options import Manner
+from socratune.outcome import short
 from socratune.progress import counted
 from socratune.text import CAVEAT, plain
 from socratune.tools.allotment import times
@@ -109,6 +110,8 @@ def _said(found: Compared, manner: Manner) -> Iterator[str]:
         f"Charged {_amount(found.charged.calls, found.charged.usd)} as if each ran alone; "
         f"really paid {_amount(found.paid.calls, found.paid.usd)}."
     )
+    if (folder := manner.place.compare(found.id)) is not None:
+        yield f"Prompt, report and ledger of each run: {short(folder.path / 'runs')}"
     if found.status in ("interrupted", "paused", "failed"):
         yield f"Go on: {manner.command('resume', found.id)}"
     if found.simulated:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -106,9 +107,9 @@ def unfinished(comparison: Comparison, home: Home) -> RunFolder | None:
     """Return the newest compare that was asked for in the same words and has not ended."""
     asked = (comparison.task, comparison.arms, comparison.seeds)
     for folder in home.compares():
-        if _file(folder).exists() and not folder.result.exists():
+        with contextlib.suppress(BadInput):  # one that cannot be read is nobody's
             kept = read(folder)
-            if (kept.task, kept.arms, kept.seeds) == asked:
+            if not folder.result.exists() and (kept.task, kept.arms, kept.seeds) == asked:
                 return folder
     return None
 
