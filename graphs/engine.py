@@ -52,7 +52,7 @@ class Settings:
     memory: bool = True
     log_content: bool = False
     shuffle_errors: bool = False
-    """A control: agents are shown each failure with the inputs of another row."""
+    """The control arm: agents see each failure with another row's inputs."""
     hosts: Mapping[str, str] = field(default_factory=dict)
     """The environment variable with the key of each host that may have one, by origin (`https://gateway:8443`)."""
 
