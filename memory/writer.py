@@ -112,22 +112,25 @@ class GroupWriter:
 
 
 class DirectWriter:
-    """Writes at once and in the thread that asks, for what need not be durable: a thread of its own would only wait."""
+    """Writes at once and in the thread that asks, for what need not be durable: a thread of its own would only wait.
+
+    The engine commits each statement by itself.
+    """
 
     def __init__(self, engine: sa.Engine) -> None:
-        self._engine = engine
+        self._connection = engine.connect()
 
     def write(self, write: Write[T]) -> T:
         """Make one write and return its result."""
-        with self._engine.begin() as connection:
-            return write(connection)
+        return write(self._connection)
 
     async def awrite(self, write: Write[T]) -> T:
         """Do what `write` does."""
         return self.write(write)
 
     def close(self) -> None:
-        """Do nothing: all is written."""
+        """Let go of the connection: all is written. Closing twice is harmless."""
+        self._connection.close()
 
 
 def _tell(outcomes: Sequence[tuple[_Pending, Any]]) -> None:
