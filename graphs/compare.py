@@ -41,6 +41,7 @@ async def optimize_and_score(order: Order, folder: RunFolder, home: Home, watch:
 async def _score_seed(deps: OptimizeDeps) -> None:
     rows, search = deps.sealed.test, deps.search
     deps.seal(frozenset(example.group for example in rows))
+    await search.journal.record("test_opened", "", {"rows": len(rows), "finalist": search.root})
     try:
         await search.evaluator.score(candidate_of(search, search.root), rows, phase="test")
     except BudgetExhausted as error:

@@ -52,6 +52,7 @@ def test_a_run_that_ends_with_the_seed_scores_it_on_the_sealed_rows_and_pays_for
     asked = order("null-ideal", budget=Budget(rollouts=200))
     result = compared(asked, home, "arm")
     assert result.verdict is None
+    assert "sealed" not in result.sentence
     with closing(Ledger.open(folder_in(home, "arm").ledger, "arm")) as ledger:
         scored = ledger.rollouts(result.seed.id)
         rows = ledger.settings()["rows"]["test"]
