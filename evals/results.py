@@ -34,17 +34,25 @@ def complete(
 ) -> Iterator[Outcome]:
     """Run the trials that the file does not have, and yield each outcome once it is written there.
 
-    What a trial raises ends the suite; the outcomes of the others stand.
+    A trial that raises ends no other: what all of them raised is raised when the others have ended.
     """
+    errors: list[BaseException] = []
     known = {outcome.trial for outcome in read([file])}
     missing = [trial for trial in dict.fromkeys(trials) if trial not in known]
     file.parent.mkdir(parents=True, exist_ok=True)
     _mend(file)
     with ProcessPoolExecutor(processes) as pool, file.open("a", encoding="utf-8") as lines:
-        for ended in as_completed([pool.submit(run, trial) for trial in missing]):
+        sent = {pool.submit(run, trial): trial for trial in missing}
+        for ended in as_completed(sent):
+            if (error := ended.exception()) is not None:
+                error.add_note(str(sent[ended]))
+                errors.append(error)
+                continue
             lines.write(json.dumps(asdict(ended.result())) + "\n")
             lines.flush()
             yield ended.result()
+    if errors:
+        raise BaseExceptionGroup(f"{len(errors)} of {len(missing)} trials failed", errors)
 
 
 def _mend(file: Path) -> None:

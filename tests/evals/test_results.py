@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -26,6 +28,13 @@ def refused(_: Trial) -> Outcome:
     raise AssertionError("it was measured already")
 
 
+def failing_once(trial: Trial) -> Outcome:
+    """Fail with the seed 1."""
+    if trial.seed == 1:
+        raise ValueError("its own trouble")
+    return outcome_of(trial)
+
+
 def test_a_suite_that_was_stopped_goes_on_where_it_was(tmp_path: Path) -> None:
     file, trials = tmp_path / "results" / "outcomes.jsonl", [trial(seed) for seed in range(3)]
     assert len(list(complete(trials[:2], file, run=outcome_of, processes=1))) == 2
@@ -44,12 +53,12 @@ def test_an_outcome_of_another_recipe_world_or_budget_does_not_count(tmp_path: P
     assert [each.trial for each in complete([changed], file, run=outcome_of, processes=1)] == [changed]
 
 
-def test_a_failing_trial_ends_the_suite_and_keeps_the_others(tmp_path: Path) -> None:
-    file = tmp_path / "outcomes.jsonl"
-    list(complete([trial()], file, run=outcome_of, processes=1))
-    with pytest.raises(AssertionError):
-        list(complete([trial(), trial(1)], file, run=refused, processes=1))
-    assert read([file]) == [outcome_of(trial())]
+def test_a_failing_trial_ends_no_other_and_is_told_with_its_name(tmp_path: Path) -> None:
+    file, trials = tmp_path / "outcomes.jsonl", [trial(seed) for seed in range(4)]
+    with pytest.RaisesGroup(ValueError) as raised:
+        list(complete(trials, file, run=failing_once, processes=1))
+    assert "seed=1" in "".join(raised.value.exceptions[0].__notes__)
+    assert {each.trial.seed for each in read([file])} == {0, 2, 3}
 
 
 def test_trials_differ_and_go_seed_by_seed() -> None:
@@ -80,3 +89,12 @@ def test_a_run_is_the_same_each_time_and_tells_when_it_came_near_the_ideal() -> 
 
 def test_verdicts_on_equally_good_prompts_rarely_claim_an_improvement() -> None:
     assert false_claims(2_000) <= 0.055 * 2_000
+
+
+def test_the_command_runs_a_suite_once(tmp_path: Path) -> None:
+    file = tmp_path / "results" / "small.jsonl"
+    words = ["--worlds", "ticket-routing,null-ideal", "--recipes", "auto", "--strengths", "weak", "--calls", "60"]
+    command = [sys.executable, "-m", "socratune.evals.suite", "--out", str(file), *words, "--seeds", "1"]
+    first, again = (subprocess.run(command, capture_output=True, text=True, check=True).stdout for _ in range(2))
+    assert len(first.splitlines()) == len(read([file])) == 2
+    assert again == ""
