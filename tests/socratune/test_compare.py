@@ -78,25 +78,22 @@ def test_compare_that_was_killed_goes_on_by_the_same_command_and_pays_nothing_tw
 def test_every_run_is_charged_as_if_alone_and_what_was_paid_is_told_beside_it(
     command: Command, desk: Path, tmp_path: Path, idle: str
 ) -> None:
-    ran = command("compare", desk, "--recipes", f"auto,{idle}", "--seeds", "2", *SMALL, "--json")
+    ran = command("compare", desk, "--recipes", f"auto,{idle}", "--seeds", "1", *SMALL, "--json")
     record = ran.json
     assert ran.code in (0, 3)
     booked = rows_of(compare_in(tmp_path / ".socratune"), "select count(*), sum(1 - shared), sum(usd) from calls")
     assert sum(int(str(row[1])) for row in booked) == record["charged"]["calls"]
     assert sum(int(str(row[2])) for row in booked) == record["paid"]["calls"] < record["charged"]["calls"]
     assert sum(float(str(row[3])) for row in booked) == pytest.approx(record["charged"]["usd"])
-    assert record["charged"]["rollouts"] <= 4 * 160
-    alone = command("optimize", desk, *SMALL, "--no-memory", "--json", "--home", "elsewhere").json
-    assert {arm["recipe"]: arm["calls"]["target"] > 0 for arm in record["arms"]} == {"auto": True, idle: True}
-    assert alone["calls"]["rollouts"] <= 160
+    assert all(0 < arm["calls"]["target"] <= 160 for arm in record["arms"])
 
 
 def test_all_arms_are_scored_on_the_same_sealed_rows_and_that_is_one_look(
     command: Command, tmp_path: Path, idle: str
 ) -> None:
     desk = lay_out(tmp_path, rows=60)  # so that a second compare finds no fresh rows
-    words = ["compare", desk, "--recipes", f"auto,{idle}", "--seeds", "2", *SMALL, "--json", "--quiet"]
-    record = command(*words).json
+    words = ["compare", desk, *SMALL, "--json", "--quiet"]
+    record = command(*words, "--recipes", f"auto,{idle}", "--seeds", "2").json
     home = Home(path=tmp_path / ".socratune")
     settings = rows_of(compare_in(home.path), "select settings from runs")
     assert len({json.dumps(json.loads(str(row[1]))["rows"]["test"]) for row in settings}) == 1
@@ -105,8 +102,7 @@ def test_all_arms_are_scored_on_the_same_sealed_rows_and_that_is_one_look(
     lessons.close()
     assert record["look"] == 1
     assert {duel["rows"] for duel in record["differences"]} == {record["rows"]}
-    again = command(*words).json
-    assert again["compare"] != record["compare"]
+    again = command(*words, "--recipes", idle, "--seeds", "1").json
     assert (again["look"], again["alpha"]) == (2, 0.025)
 
 
