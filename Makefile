@@ -28,6 +28,7 @@ check: setup  ## lint, types, import order
 proof: setup  ## the slow statistical and crash proofs
 	$(BIN)/pytest --numprocesses 2 --quiet -m proof
 
-evals: setup  ## the tables in the README
-	$(BIN)/python -m socratune.evals.worlds
+evals: setup  ## every recipe on every world, the tables of that, and the nulls
+	$(BIN)/python -m socratune.evals.suite --out results/worlds.jsonl
+	$(BIN)/python -m socratune.evals.tables results/worlds.jsonl
 	$(BIN)/python -m socratune.evals.nulls

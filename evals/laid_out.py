@@ -15,11 +15,11 @@ from socratune.tools.simulator.world import load_world
 from socratune.tools.task_files import Overrides, load_task
 
 
-def order_of(world: str, *, strength: str, seed: int, budget: Budget) -> Order:
+def order_of(world: str, *, strength: str, seed: int, budget: Budget, recipe: str = "auto") -> Order:
     """Return the world's own task with its rows; memory is off, so that runs do not teach each other."""
     task = load_world(world).task
     target = f"sim:{world}"
-    overrides = Overrides(target=target, optimizer=f"{target}:{strength}", data=BUILTIN / str(task.data))
+    overrides = Overrides(target=target, optimizer=f"{target}:{strength}", data=BUILTIN / str(task.data), recipe=recipe)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "task.yaml"
         content = task.model_dump(exclude_none=True) | {"target": target}

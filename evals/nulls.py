@@ -1,46 +1,24 @@
-"""Nulls: how often an improvement is claimed where there is none to be had.
+"""Nulls: how often an improvement is claimed for two prompts that are equally good.
 
-Run `python -m socratune.evals.nulls`. Two worlds in which no prompt is better than the seed, run whole; and verdicts on
-random rewards of two prompts that are equally good.
+Run `python -m socratune.evals.nulls` for verdicts on random rewards. Whole runs on worlds in which no prompt is better
+than the seed are a suite, `python -m socratune.evals.suite --worlds null-ideal,null-churn ...`, and in its tables.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import typer
 
-from socratune.evals.arms import Outcome, Trial, run
-from socratune.evals.results import CAVEAT, cells, complete, console
 from socratune.tools.statistics import ALPHA, compare
 
-WORLDS = ("null-ideal", "null-churn")
 FEWEST_ROWS, MOST_ROWS = 12, 250
 
 
-def main(
-    seeds: int = 40,
-    verdicts: int = 20_000,
-    rollouts: int = 600,
-    processes: int = 2,
-    out: Path = Path("build/evals/nulls.jsonl"),
-) -> None:
-    """Print how often each null was called an improvement."""
-    trials = [
-        Trial(arm="socratune", world=world, strength="strong", seed=seed, rollouts=rollouts)
-        for world in WORLDS
-        for seed in range(seeds)
-    ]
-    outcomes = complete(trials, out, run=run, processes=processes)
-    screen = console()
-    for (_, world, _), cell in cells(outcomes):
-        screen.print(f"{world}: {_improved(cell)} of {len(cell)} improved")
-    screen.print(f"both worlds: {_improved(outcomes)} of {len(outcomes)} improved")
+def main(verdicts: int = 20_000) -> None:
+    """Print how often equally good prompts were called an improvement."""
     claimed = false_claims(verdicts)
     rate = claimed / max(1, verdicts)
-    screen.print(f"synthetic verdicts: {claimed} of {verdicts} improved (rate {rate:.4f}, nominal {ALPHA})")
-    screen.print(CAVEAT)
+    typer.echo(f"synthetic verdicts: {claimed} of {verdicts} improved (rate {rate:.4f}, nominal {ALPHA})")
 
 
 def false_claims(count: int, *, seed: int = 0) -> int:
@@ -58,10 +36,6 @@ def _null_verdict(draw: np.random.Generator) -> bool:
     old = draw.random(rows) < accuracy
     new = np.where(draw.random(rows) < redrawn, draw.random(rows) < accuracy, old)
     return compare([float(x) for x in old], [float(x) for x in new]).status == "improved"
-
-
-def _improved(outcomes: list[Outcome]) -> int:
-    return sum(outcome.status == "improved" for outcome in outcomes)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager, closing, nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from socratune.memory.errors import BadInput
 from socratune.memory.ledger import Ledger, Spent
 from socratune.memory.lessons import Lessons
 from socratune.memory.model_options import PLAIN
-from socratune.memory.records import Candidate, Example, Prompt, Role, Task, digest
+from socratune.memory.records import Candidate, Example, ExampleId, Prompt, Role, Task, digest
 from socratune.memory.runs import Home, RunFolder, write_once
 from socratune.tools.allotment import Allotment, allot
 from socratune.tools.caller import Caller, Line
@@ -59,6 +59,17 @@ class Settings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """The test rows of runs that are compared: all test on the same ones, and together that is one look at them."""
+
+    name: str
+    """Under which memory counts it."""
+    number: int
+    """Counted from 1."""
+    rows: tuple[ExampleId, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
     """One run to be made: the task, its rows, and how."""
 
@@ -67,6 +78,8 @@ class Order:
     settings: Settings = Settings()
     models: Mapping[Role, LanguageModel] | None = None
     """Models of the caller's own, by role; those that the task names are connected for the other roles."""
+    look: Look | None = None
+    """None for a run that chooses its own test rows."""
 
     @property
     def fingerprint(self) -> str:
@@ -75,7 +88,9 @@ class Order:
         same = asdict(self.settings)
         for manner in ("concurrency", "hosts"):
             same.pop(manner)
-        return digest([asdict(self.task), rows, same])
+        if not same["shuffle_errors"]:
+            same.pop("shuffle_errors")  # runs that began before there was such a control go on
+        return digest([asdict(self.task), rows, same, *([asdict(self.look)] if self.look else [])])
 
 
 def _rest(row: Example) -> list[str]:
@@ -112,13 +127,13 @@ async def prepared(order: Order, folder: RunFolder, home: Home, watch: Watch = W
     order = replace(order, task=recipe_named(order.task.recipe).equipped(order.task))
     with (
         folder.held(),
-        closing(Ledger.open(folder.ledger, folder.id)) as ledger,
-        closing(Lessons.open(home.memory, index=home.path / "index")) as lessons,
+        closing(Ledger.open(folder.ledger, folder.id, durable=home.durable)) as ledger,
+        closing(Lessons.open(home.memory, index=home.path / "index" if home.durable else None)) as lessons,
     ):
         settings = _begin(order, ledger, home, lessons)
         caller = _caller(order, ledger, folder, settings)
         watch.started(caller)
-        async with _drained(caller), checkpoints(folder.checkpoints) as saver:
+        async with _drained(caller), checkpoints(folder.checkpoints) if home.durable else nullcontext() as saver:
             journal = Journal(
                 ledger=ledger,
                 log=run_log(folder.log),
@@ -130,7 +145,7 @@ async def prepared(order: Order, folder: RunFolder, home: Home, watch: Watch = W
                 search=_search_deps(order, journal, caller, lessons, settings),
                 sealed=Sealed(test=_rows(order, settings, "test"), look=settings["look"]),
                 saver=saver,
-                seal=lambda groups: lessons.seal(groups, folder.id),
+                seal=lambda groups: lessons.seal(groups, order.look.name if order.look else folder.id),
             )
 
 
@@ -172,10 +187,11 @@ def changed(order: Order, known: Mapping[str, Any]) -> str:
 def _first_settings(order: Order, splits: Splits, lessons: Lessons) -> dict[str, Any]:
     allotment = allot(order.task.budget, splits, judged=judgements_each(order.task.metric, order.examples))
     seed = order.settings.seed
-    # Rows that no run has tested on come first: a second look at the same rows is weaker evidence.
     before = lessons.sealed_groups()
-    fresh_first = sorted(ordered(splits.test, seed=seed, purpose="test"), key=lambda row: row.group in before)
-    tested = fresh_first[: allotment.test_rows]
+    tested = tested_rows(splits, allotment.test_rows, seed=seed, before=before)
+    look = 1 + lessons.looks({row.group for row in tested})
+    if order.look is not None:
+        tested, look, before = _looked_at(order, order.look), order.look.number, frozenset()
     rows = {
         "train": [row.id for row in ordered(splits.train, seed=seed, purpose="train")],
         "dev": [row.id for row in ordered(splits.dev, seed=seed, purpose="dev")],
@@ -191,7 +207,7 @@ def _first_settings(order: Order, splits: Splits, lessons: Lessons) -> dict[str,
         "warnings": [*_own_cost(order), *splits.notes, *data_notes(order.examples), *_again(tested, before)],
         "memory_as_of": lessons.latest(),
         "held": {phase: asdict(budget) for phase, budget in allotment.held.items()},
-        "look": 1 + lessons.looks({row.group for row in tested}),
+        "look": look,
         "task": asdict(order.task),
         "settings": asdict(order.settings),
     }
@@ -200,6 +216,20 @@ def _first_settings(order: Order, splits: Splits, lessons: Lessons) -> dict[str,
 def _own_cost(order: Order) -> list[str]:
     said = own_cost(order.task)
     return [said] if said else []
+
+
+def tested_rows(splits: Splits, count: int, *, seed: int, before: frozenset[str]) -> list[Example]:
+    """Return so many test rows in the run's shared random order, those outside of the groups `before` first.
+
+    A second look at the same rows is weaker evidence.
+    """
+    fresh_first = sorted(ordered(splits.test, seed=seed, purpose="test"), key=lambda row: row.group in before)
+    return fresh_first[:count]
+
+
+def _looked_at(order: Order, look: Look) -> list[Example]:
+    by_id = {example.id: example for example in order.examples}
+    return [by_id[row] for row in look.rows]
 
 
 def _again(tested: Sequence[Example], before: frozenset[str]) -> list[str]:

@@ -82,6 +82,8 @@ class Result:
     cached: int = 0
     passed_over: CandidateId | None = None
     """The last leader of the search when all of dev, or a shorter prompt, spoke for another finalist."""
+    is_sealed: bool = True
+    """Whether no test row was opened."""
 
     @property
     def sentence(self) -> str:
@@ -90,7 +92,7 @@ class Result:
             return sentence(self.verdict, run=self.run, pairs=self.pairs)
         why = "no edit got past the gate" if self.edits else "no edit was tried to the end"
         why = "what passed the gate did not hold on the rest of dev" if self.accepted else why
-        return f"No reliable improvement: {why}, so the test rows stay sealed."
+        return f"No reliable improvement: {why}{', so the test rows stay sealed' if self.is_sealed else ''}."
 
     @property
     def left_over(self) -> str:
@@ -212,6 +214,7 @@ def result_of(ledger: Ledger, *, cached: int = 0) -> Result:
         warnings=(*settings["warnings"], *unscored(ledger), *contradictions(*ledger.agreement())),
         cached=cached,
         passed_over=_passed_over(ledger, finalist),
+        is_sealed=ledger.event("test_opened:") is None,
     )
 
 

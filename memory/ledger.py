@@ -24,7 +24,7 @@ from socratune.memory.plain import as_json
 from socratune.memory.records import Candidate, CandidateId, ExampleId, Role, Rollout
 from socratune.memory.sessions import begin_session, minutes_worked
 from socratune.memory.tables import calls, candidates, connect, events, insert_once, metadata, rollouts, runs
-from socratune.memory.writer import GroupWriter
+from socratune.memory.writer import DirectWriter, GroupWriter
 
 _CANDIDATE = TypeAdapter(Candidate)
 _ROLLOUT = TypeAdapter(Rollout)
@@ -82,17 +82,17 @@ class Event:
 class Ledger:
     """The ledger of one run. Open it with `Ledger.open`, close it when the run ends."""
 
-    def __init__(self, engine: sa.Engine, run: str) -> None:
+    def __init__(self, engine: sa.Engine, run: str, *, durable: bool) -> None:
         self.run = run
         self._engine = engine
         self._fence: int | None = None
         self._begun: set[str] | None = None
-        self._writer = GroupWriter(engine, self._check_fence)
+        self._writer = GroupWriter(engine, self._check_fence) if durable else DirectWriter(engine)
 
     @classmethod
-    def open(cls, where: Path | str, run: str) -> Ledger:
-        """Open the ledger at a SQLite file or a database URL; tables are made when missing."""
-        return cls(connect(where, metadata), run)
+    def open(cls, where: Path | str, run: str, *, durable: bool = True) -> Ledger:
+        """Open the ledger at a SQLite file or a database URL; without `durable` a crash may take what it holds."""
+        return cls(connect(where, metadata, durable=durable), run, durable=durable)
 
     def close(self) -> None:
         """Commit what is waiting and let go of the database. Closing twice is harmless."""
@@ -111,8 +111,10 @@ class Ledger:
 
     async def _insert_once(self, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> int:
         """Return how many rows were new."""
-        statement = insert_once(self._engine, table).values(rows)
-        return await self._writer.awrite(lambda c: c.execute(statement).rowcount)
+        # As parameters: with the rows in it, each number of rows would be a statement of its own to compile.
+        statement = insert_once(self._engine, table)
+        statement = statement.values(after_call=tables.LAST_CALL) if table is events else statement
+        return await self._writer.awrite(lambda c: c.execute(statement, list(rows)).rowcount)
 
     def _read(self, query: sa.Select[Any], **values: str) -> list[Any]:
         with self._engine.connect() as connection:
@@ -149,8 +151,14 @@ class Ledger:
 
     async def begin_call(self, start: CallStart) -> int:
         """Write a call that is about to be sent; returns its id once that is on disk."""
-        row = {"run": self.run, "state": "sent", "began": time.time()}
-        row |= {name: getattr(start, name) for name in _STARTS}
+        return await self._insert_call(start, {"state": "sent"})
+
+    async def copy_call(self, start: CallStart, paid: PaidReply) -> None:
+        """Write a call that another run has paid for: it counts here as if it had been made here."""
+        await self._insert_call(start, {"state": "completed", "shared": 1, "reply": paid.text} | _billed(paid))
+
+    async def _insert_call(self, start: CallStart, values: Mapping[str, Any]) -> int:
+        row = {"run": self.run, "began": time.time(), **values} | {name: getattr(start, name) for name in _STARTS}
         self._keys().add(start.key)
 
         def insert(connection: sa.Connection) -> int:
@@ -181,10 +189,11 @@ class Ledger:
         found = self._read(tables.CUT, of=self.run, called=key) if key in self._keys() else []
         return found[0].error if found else None
 
-    def spent(self, *, state: str = "completed") -> dict[Role, Spent]:
+    def spent(self, *, state: str = "completed", copied: bool = True) -> dict[Role, Spent]:
         """Return what the calls in `state` used, by role; calls that were sent and never settled cost their reserve.
 
-        What was cut counts like a completed call; what broke off is paid for, and is no call of its own.
+        What was cut counts like a completed call; what broke off is paid for, and is no call of its own. Without the
+        `copied` ones it is what this run really paid.
         """
         usd = calls.c.usd if state == "completed" else calls.c.reserved_usd
         states = ("completed", "cut", "broke") if state == "completed" else (state,)
@@ -192,6 +201,7 @@ class Ledger:
         sums = (sa.func.sum(calls.c[name]).label(name) for name in ("tokens_in", "tokens_out", "tokens_cached"))
         amounts = (count.label("calls"), sa.func.sum(usd).label("usd"), *sums)
         query = sa.select(calls.c.role, *amounts).where(calls.c.run == self.run, calls.c.state.in_(states))
+        query = query if copied else query.where(calls.c.shared == 0)
         found = (row._asdict() for row in self._read(query.group_by(calls.c.role)))
         used: dict[Role, Spent] = {each.pop("role"): Spent(**each) for each in found}
         return {role: replace(each, rollouts=each.calls * (role == "target")) for role, each in used.items()}
@@ -272,6 +282,14 @@ class Ledger:
         """Return events in the order in which they were recorded; of all kinds when none is named."""
         query = sa.select(events).where(events.c.run == self.run).order_by(events.c.seq)
         return [_event(row) for row in self._read(query.where(events.c.kind.in_(kinds)) if kinds else query)]
+
+    def searched_before(self, kind: str) -> list[tuple[Event, int]]:
+        """Return events in order, each with the target calls that the search had made before; the test's are none."""
+        made = sa.select(sa.func.count()).where(calls.c.run == self.run, calls.c.id <= events.c.after_call)
+        made = made.where(calls.c.role == "target", calls.c.phase != "test", calls.c.state.in_(("completed", "cut")))
+        query = sa.select(events, made.scalar_subquery().label("made")).where(events.c.run == self.run)
+        found = self._read(query.where(events.c.kind == kind).order_by(events.c.seq))
+        return [(_event(row), int(row.made)) for row in found]
 
 
 def _billed(paid: PaidReply) -> dict[str, float]:

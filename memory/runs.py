@@ -112,6 +112,8 @@ class Home:
     """The folder `.socratune`: runs, chats, memory and the project's salt."""
 
     path: Path
+    durable: bool = True
+    """Whether what stands here must outlive a crash; False for a home that is thrown away with its simulated runs."""
 
     @property
     def memory(self) -> Path:
@@ -195,6 +197,26 @@ class Home:
         """Return a batch by its id; None when there is none of that name."""
         folder = self._batches / name
         return RunFolder(path=folder) if _RUN_ID.fullmatch(name) and folder.is_dir() else None
+
+    def new_compare(self) -> RunFolder:
+        """Make the folder of a new compare, which holds its runs, one for each arm and seed."""
+        self.prepare()
+        self._compares.mkdir(exist_ok=True, mode=0o700)
+        made = RunFolder(path=self._compares / f"compare-{time.strftime('%m%d-%H%M%S')}-{secrets.token_hex(2)}")
+        (made.path / "runs").mkdir(mode=0o700, parents=True)
+        return made
+
+    def compares(self) -> list[RunFolder]:
+        """Return all compares, newest first."""
+        return [RunFolder(path=path) for path in sorted(self._compares.glob("compare-*"), reverse=True)]
+
+    def compare(self, name: str) -> RunFolder | None:
+        """Return a compare by its id; None when there is none of that name."""
+        return next((each for each in self.compares() if each.id == name), None)
+
+    @property
+    def _compares(self) -> Path:
+        return self.path / "compares"
 
     @property
     def _batches(self) -> Path:

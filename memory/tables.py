@@ -36,6 +36,7 @@ calls = sa.Table(
     sa.Column("tokens_cached", sa.Integer, nullable=False, server_default="0"),
     sa.Column("usd", sa.Float, nullable=False, default=0.0),
     sa.Column("began", sa.Float, nullable=False),
+    sa.Column("shared", sa.Integer, nullable=False, server_default="0"),
     sa.Index("calls_by_key", "run", "key"),
 )
 rollouts = sa.Table(
@@ -63,6 +64,7 @@ events = sa.Table(
     sa.Column("kind", sa.String, nullable=False),
     sa.Column("body", sa.Text, nullable=False),
     sa.Column("at", sa.Float, nullable=False),
+    sa.Column("after_call", sa.Integer, nullable=False, server_default="0"),
     sa.UniqueConstraint("run", "key"),
 )
 
@@ -73,13 +75,22 @@ PAID = sa.select(calls.c.reply.label("text"), *_USED).where(*_THIS, calls.c.stat
 CUT = sa.select(calls.c.error).where(*_THIS, calls.c.state == "cut").limit(1)
 BEGIN = sa.insert(calls)
 SETTLE = sa.update(calls).where(calls.c.id == sa.bindparam("call"))
+LAST_CALL = sa.select(sa.func.coalesce(sa.func.max(calls.c.id), 0)).scalar_subquery()
 
 
-def connect(where: Path | str, tables: sa.MetaData) -> sa.Engine:
-    """Open a SQLite file or a database URL; `tables` are made when missing, and brought up to date when older."""
-    engine = sa.create_engine(f"sqlite:///{where}" if isinstance(where, Path) else where)
+def connect(where: Path | str, tables: sa.MetaData, *, durable: bool = True) -> sa.Engine:
+    """Open a SQLite file or a database URL; `tables` are made when missing, and brought up to date when older.
+
+    A file that need not be `durable` never waits for the disk and belongs to one thread.
+    """
+    url = f"sqlite:///{where}" if isinstance(where, Path) else where
+    engine = (
+        sa.create_engine(url)
+        if durable
+        else sa.create_engine(url, poolclass=sa.StaticPool, isolation_level="AUTOCOMMIT")
+    )
     if engine.dialect.name == "sqlite":
-        sa.event.listen(engine, "connect", _durable)
+        sa.event.listen(engine, "connect", _set_up if durable else _set_up_lightly)
     with engine.begin() as connection:
         for table in tables.sorted_tables:
             # The statement itself asks whether there is one: two who open a new file together both succeed.
@@ -114,8 +125,16 @@ def insert_once(engine: sa.Engine, table: sa.Table) -> sqlite.Insert | postgresq
     return insert(table).on_conflict_do_nothing()
 
 
-def _durable(connection: Any, _record: object) -> None:
+def _set_up(connection: Any, _record: object) -> None:
+    _apply(connection, "busy_timeout=5000", "journal_mode=WAL", "synchronous=FULL")
+
+
+def _set_up_lightly(connection: Any, _record: object) -> None:
+    _apply(connection, "busy_timeout=5000", "journal_mode=MEMORY", "synchronous=OFF")
+
+
+def _apply(connection: Any, *settings: str) -> None:
     cursor = connection.cursor()
-    for setting in ("busy_timeout=5000", "journal_mode=WAL", "synchronous=FULL"):
+    for setting in settings:
         cursor.execute(f"PRAGMA {setting}")
     cursor.close()

@@ -111,6 +111,28 @@ class GroupWriter:
             return [pending.write(connection) for pending in group]
 
 
+class DirectWriter:
+    """Writes at once and in the thread that asks, for what need not be durable: a thread of its own would only wait.
+
+    The engine commits each statement by itself.
+    """
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._connection = engine.connect()
+
+    def write(self, write: Write[T]) -> T:
+        """Make one write and return its result."""
+        return write(self._connection)
+
+    async def awrite(self, write: Write[T]) -> T:
+        """Do what `write` does."""
+        return self.write(write)
+
+    def close(self) -> None:
+        """Let go of the connection: all is written. Closing twice is harmless."""
+        self._connection.close()
+
+
 def _tell(outcomes: Sequence[tuple[_Pending, Any]]) -> None:
     """Hand over what came of a group: each event loop is woken once, for waking it costs more than the answer."""
     loops: dict[asyncio.AbstractEventLoop, list[tuple[_Pending, Any]]] = {}

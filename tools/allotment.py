@@ -58,6 +58,12 @@ def share(budget: Budget, parts: int) -> Budget:
     )
 
 
+def times(budget: Budget, runs: int) -> Budget:
+    """Return what so many runs of this budget may use together, one after the other."""
+    caps = {each.name: getattr(budget, each.name) for each in fields(Budget)}
+    return Budget(**{name: None if cap is None else cap * runs for name, cap in caps.items()})
+
+
 def tighter(a: Budget, b: Budget) -> Budget:
     """Return the lower of two caps each."""
     caps = {each.name: (getattr(a, each.name), getattr(b, each.name)) for each in fields(Budget)}

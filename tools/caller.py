@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 import stamina
 
+from socratune.memory.answers import SharedAnswers
 from socratune.memory.calls import CallStart, PaidReply
 from socratune.memory.errors import CallFailed, FinalFailure, Paused, TransientFailure
 from socratune.memory.ledger import Ledger
@@ -39,6 +40,8 @@ PROBE, PROBE_TOKENS = "Answer with the word ok.", 16
 STRAIGHT_FAILURES = 20
 """So many calls without an answer in between pause the run: the trouble is not one row's."""
 
+SHARED: tuple[Role, ...] = ("target", "judge")
+"""Roles whose answers runs may share: what an agent says belongs to the run that asked it."""
 MENDED = "if your code is to be mended, mend it and start a new run, for this one goes on only with the code as it was"
 
 
@@ -90,6 +93,7 @@ class Caller:
         self._secret = secret
         self._throttles = {role: Throttle(concurrency) for role in models}
         self._vanguard = Vanguard()
+        self._read_rows = {role for role, model in models.items() if isinstance(model, ReadsRow)}
         self._kept_from = {role: kept_from(model) for role, model in models.items()}
         self._flying: dict[str, asyncio.Task[PaidReply]] = {}
         self._straight_failures = 0
@@ -98,6 +102,7 @@ class Caller:
         self._dearest: dict[Role, float] = {}
         """USD of the dearest call of each role in this process."""
         self._others: list[Closable] = []
+        self._shared: SharedAnswers | None = None
         self.purse = purse
         self.cached = 0
         """Calls that were answered from the ledger or by a call in flight."""
@@ -105,7 +110,7 @@ class Caller:
 
     async def call(self, role: Role, request: Request, *, phase: Phase) -> PaidReply:
         """Answer from the ledger when the same call was completed before, else pay for it."""
-        if request.row is not None and not isinstance(self._models[role], ReadsRow):
+        if request.row is not None and role not in self._read_rows:
             request = replace(request, row=None)
         key = request.key(self._models[role].name)
         paid = self._ledger.paid(key)
@@ -121,6 +126,13 @@ class Caller:
         else:
             self.cached += 1
         return await asyncio.shield(task)
+
+    def share(self, answers: SharedAnswers) -> None:
+        """Answer the target's and the judge's calls from these where it can, and keep new answers there.
+
+        A call that is answered so is charged like any other: it only reaches no provider.
+        """
+        self._shared = answers
 
     def close_too(self, other: Closable) -> None:
         """Close this with the models, when all is drained."""
@@ -158,8 +170,16 @@ class Caller:
         bill = Bill(phase=phase)
         try:
             start = CallStart(key=key, role=role, phase=phase, model=model.name, reserved_usd=worst.usd)
+            shared = self._shared if role in SHARED else None
+            if shared is not None and (paid := shared.find(key)) is not None:
+                bill.due = spent_on(role, paid)
+                await self._ledger.copy_call(start, paid)
+                return paid
             async with self._vanguard.turn(beginning):
-                return await self._persist(request, start, bill)
+                paid = await self._persist(request, start, bill)
+            if shared is not None:
+                await shared.keep(key, paid)
+            return paid
         finally:
             self._dearest[role] = max(self._dearest.get(role, 0.0), bill.due.usd)
             self.purse.settle(worst, bill.due)

@@ -14,7 +14,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from socratune.commands import batch, chat, files, optimize, runs, scoring, serving, simulate, trying
+from socratune.commands import batch, chat, comparing, files, optimize, runs, scoring, serving, simulate, trying
 from socratune.memory.errors import BadInput, Interrupted, Paused, RunOwned
 from socratune.options import spread
 from socratune.text import plain
@@ -56,6 +56,7 @@ for name, command, panel in (
     ("estimate", optimize.estimate, RUN),
     ("optimize", optimize.optimize, RUN),
     ("batch", batch.batch, RUN),
+    ("compare", comparing.compare, RUN),
     ("resume", optimize.resume, RUN),
     ("report", runs.report, RUN),
     ("mcp", serving.mcp, RUN),

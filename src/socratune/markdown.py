@@ -65,7 +65,7 @@ def _test(result: Result) -> str:
     verdict, sizes = result.verdict, result.splits
     split = f"Rows: {sizes['train']} train, {sizes['dev']} dev, {sizes['test']} test."
     if verdict is None or verdict.n == 0:
-        return f"{split} The test rows stay sealed."
+        return f"{split} The test rows {'stay sealed' if result.is_sealed else 'were opened'}."
     before = f" {looked_before(verdict.alpha)}." if verdict.alpha < ALPHA else ""
     return (
         f"{split} This run used the test rows, once: {counts(verdict, pairs=result.pairs)}, difference "

@@ -294,3 +294,30 @@ def test_a_new_ledger_can_be_opened_by_many_at_once(tmp_path: Path, attempt: int
         opened = list(pool.map(lambda _: Ledger.open(tmp_path / f"{attempt}.db", "run"), range(8)))
     for ledger in opened:
         ledger.close()
+
+
+# --- where the search stood
+
+
+async def test_an_event_knows_the_target_calls_that_the_search_had_made(ledger: Ledger) -> None:
+    await ledger.record(Event(key="leader:a", kind="leader", body={"leader": "a"}))
+    await pay(ledger, "first")
+    await pay(ledger, "asked", "optimizer")
+    await ledger.fail_call(await ledger.begin_call(start("failed")), "busy")
+    await ledger.complete_call(await ledger.begin_call(replace(start("tested"), phase="test")), PAID)
+    await ledger.copy_call(start("copied"), PAID)
+    await ledger.record(Event(key="leader:b", kind="leader", body={"leader": "b"}))
+    await pay(ledger, "later")
+    found = ledger.searched_before("leader")
+    assert [(event.body["leader"], made) for event, made in found] == [("a", 0), ("b", 2)]
+    assert await ledger.record(Event(key="leader:b", kind="leader", body={"leader": "b"})) is False
+    assert ledger.searched_before("leader") == found
+
+
+async def test_a_ledger_that_need_not_last_keeps_the_same_facts(tmp_path: Path) -> None:
+    for durable in (False, True):
+        ledger = Ledger.open(tmp_path / "ledger.db", "run", durable=durable)
+        ledger.begin_run({})
+        await pay(ledger, f"{durable}")
+        assert ledger.spent()["target"].calls == 1 + durable
+        ledger.close()

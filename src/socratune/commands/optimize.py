@@ -60,7 +60,7 @@ def estimate(file: TaskFile, choices: Choices, pace: Pace, manner: Trusting) -> 
 
 def resume(run: RunName, manner: Trusting, accept: Accept = "improved") -> None:
     """Go on with a run that was interrupted; what was paid for is not paid again."""
-    from socratune import batching
+    from socratune import batching, comparing
     from socratune.calibration import go_on_calibrating
     from socratune.evaluation import go_on_evaluating
     from socratune.given_orders import refuse_given
@@ -70,6 +70,8 @@ def resume(run: RunName, manner: Trusting, accept: Accept = "improved") -> None:
 
     if (several := manner.place.batch(run)) is not None:
         batching.go_on(several, manner)
+    if (several := manner.place.compare(run)) is not None:
+        comparing.go_on(several, manner)
     folder = manner.place.run(run)
     saved = SavedOrder.read(folder)
     if saved.kind == "eval":

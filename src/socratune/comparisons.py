@@ -1,0 +1,204 @@
+"""A compare: which recipes run with which seeds, how it is kept to be resumed, and how its runs are made."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from socratune.consent import Consent
+from socratune.graphs.batch import Outcome, Work
+from socratune.graphs.compare import carry_out_in_turn, optimize_and_score
+from socratune.graphs.engine import Look, Order, Watch, tested_rows
+from socratune.graphs.recipes import recipe_named
+from socratune.graphs.result import Result
+from socratune.memory.answers import SharedAnswers
+from socratune.memory.errors import BadInput
+from socratune.memory.ledger import Event
+from socratune.memory.runs import Home, RunFolder, stem_of
+from socratune.orders import SavedOrder
+from socratune.outcome import keep_leading, read_result, replace_text, write_outcome
+from socratune.sealed import look_at, sealed_groups
+from socratune.tools.allotment import allot
+from socratune.tools.caller import Caller
+from socratune.tools.metrics import judgements_each
+from socratune.tools.splits import split
+from socratune.tools.task_files import LoadedTask
+
+SHUFFLED = "shuffled errors"
+BLIND = frozenset({"seed", "few-shot", "ape", "capo", "evoprompt", "miprov2", "opro", "plum", "spo"})
+"""Recipes that are shown no failures, so that there are none to be shuffled."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arm:
+    """A recipe, with its own errors or with shuffled ones."""
+
+    recipe: str
+    shuffled: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.recipe} ({SHUFFLED})" if self.shuffled else self.recipe
+
+    def run_id(self, seed: int) -> str:
+        """Return the id of its run with a seed."""
+        return f"{stem_of(str(self))}-seed-{seed}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """What a compare consists of: each arm runs with each seed."""
+
+    arms: tuple[Arm, ...]
+    seeds: tuple[int, ...]
+    look: Look
+    task: str
+    """Fingerprint of what is asked for, task and rows included: the same command goes on with the same compare."""
+
+    @property
+    def runs(self) -> dict[str, tuple[Arm, int]]:
+        """Arm and seed of each run by its id: all arms with the first seed, then with the next."""
+        return {arm.run_id(seed): (arm, seed) for seed in self.seeds for arm in self.arms}
+
+
+_KEPT = TypeAdapter(Comparison)
+
+
+def arms_of(recipes: str, *, shuffled: bool) -> tuple[Arm, ...]:
+    """Return the arms that `a,b,c` names, each once, and their controls. Raises `BadInput` for a name of no recipe."""
+    names = list(dict.fromkeys(name.strip() for name in recipes.split(",") if name.strip()))
+    if not names:
+        raise BadInput("names no recipe", place="--recipes", cure="name some: --recipes auto,gepa")
+    for name in names:
+        recipe_named(name)
+    controls = [Arm(recipe=name, shuffled=True) for name in names if shuffled and name not in BLIND]
+    return (*(Arm(recipe=name) for name in names), *controls)
+
+
+def planned(saved: SavedOrder, loaded: LoadedTask, arms: Sequence[Arm], seeds: Sequence[int], home: Home) -> Comparison:
+    """Return a compare and the sealed rows that it opens. Raises `BadInput` when there are none to open."""
+    task, seed = loaded.task, saved.settings.seed
+    before = sealed_groups(home)
+    splits = split(loaded.examples, salt=home.salt(), sealed=before)
+    count = allot(task.budget, splits, judged=judgements_each(task.metric, loaded.examples)).test_rows
+    rows = tested_rows(splits, count, seed=seed, before=before)
+    if not rows:
+        raise BadInput("this budget leaves no rows for the final test", cure="raise it: there is nothing to compare on")
+    number = look_at(home, [row.group for row in rows], len(rows))
+    look = Look(name="", number=number, rows=tuple(row.id for row in rows))
+    order = Order(task=replace(task, recipe=""), examples=loaded.examples, settings=saved.settings)
+    return Comparison(arms=tuple(arms), seeds=tuple(seeds), look=look, task=order.fingerprint)
+
+
+def begin(comparison: Comparison, saved: SavedOrder, home: Home) -> RunFolder:
+    """Make the folder of a compare; its id is the name under which its look is counted."""
+    folder = home.new_compare()
+    saved.save(folder)
+    kept = replace(comparison, look=replace(comparison.look, name=folder.id))
+    replace_text(_file(folder), _KEPT.dump_json(kept, indent=2).decode())
+    return folder
+
+
+def unfinished(comparison: Comparison, home: Home) -> RunFolder | None:
+    """Return the newest compare that was asked for in the same words and has not ended."""
+    asked = (comparison.task, comparison.arms, comparison.seeds)
+    for folder in home.compares():
+        with contextlib.suppress(BadInput):  # one that cannot be read is nobody's
+            kept = read(folder)
+            if not folder.result.exists() and (kept.task, kept.arms, kept.seeds) == asked:
+                return folder
+    return None
+
+
+def read(folder: RunFolder) -> Comparison:
+    """Return what a compare consists of. Raises `BadInput` when it was cut off before it began."""
+    try:
+        return _KEPT.validate_json(_file(folder).read_bytes())
+    except (OSError, ValidationError) as error:
+        cure = "start it again; nothing was called"
+        raise BadInput("the compare was not begun", place=str(_file(folder)), cure=cure) from error
+
+
+def _file(folder: RunFolder) -> Path:
+    return folder.path / "compare.json"
+
+
+def run_folder(folder: RunFolder, run: str) -> RunFolder:
+    """Return the folder of one of its runs."""
+    return RunFolder(path=folder.path / "runs" / run)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Onlookers:
+    """Who is told how a compare goes, and what code its task may run."""
+
+    begun: Callable[[str, Caller], None]
+    """Given the run's id and its caller before its first call."""
+    heard: Callable[[str, Event], None]
+    ended: Callable[[str, Outcome], None]
+    consent: Consent
+
+
+async def carry_on(folder: RunFolder, home: Home, onlookers: Onlookers) -> Mapping[str, Outcome]:
+    """Carry out the runs of a compare from where they stand; returns what came of each that was begun."""
+    comparison = read(folder)
+    done: dict[str, Outcome] = {}
+
+    def ended(run: str, outcome: Outcome) -> None:
+        done[run] = outcome
+        onlookers.ended(run, outcome)
+
+    with closing(SharedAnswers.open(folder.path / "answers.db")) as answers:
+        bench = _Bench(folder=folder, home=home, look=comparison.look, answers=answers, onlookers=onlookers)
+        await carry_out_in_turn({run: bench.work(run, *what) for run, what in comparison.runs.items()}, ended=ended)
+    return done
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Bench:
+    """What all runs of a compare are made with."""
+
+    folder: RunFolder
+    home: Home
+    look: Look
+    answers: SharedAnswers
+    onlookers: Onlookers
+
+    def work(self, run: str, arm: Arm, seed: int) -> Work:
+        """Return what carries out one run."""
+        place = run_folder(self.folder, run)
+
+        async def work() -> Result:
+            if place.result.exists():
+                return read_result(place)
+            loaded, order = self._order(arm, seed)
+            place.path.mkdir(mode=0o700, exist_ok=True)
+            is_new = not place.ledger.exists()
+            try:
+                result = await optimize_and_score(order, place, self.home, self._watch(place, loaded))
+            except BadInput:
+                if is_new:
+                    self.home.forget_run(place)
+                raise
+            write_outcome(place, result, loaded)
+            return result
+
+        return work
+
+    def _order(self, arm: Arm, seed: int) -> tuple[LoadedTask, Order]:
+        saved = SavedOrder.read(self.folder)
+        settings = replace(saved.settings, seed=seed, memory=False, shuffle_errors=arm.shuffled)
+        loaded = replace(saved, overrides=replace(saved.overrides, recipe=arm.recipe)).load(self.onlookers.consent)
+        return loaded, Order(task=loaded.task, examples=loaded.examples, settings=settings, look=self.look)
+
+    def _watch(self, place: RunFolder, loaded: LoadedTask) -> Watch:
+        def started(caller: Caller) -> None:
+            caller.share(self.answers)
+            self.onlookers.begun(place.id, caller)
+
+        listeners = (keep_leading(place, loaded), lambda event: self.onlookers.heard(place.id, event))
+        return Watch(listeners=listeners, started=started)

@@ -1,0 +1,182 @@
+from __future__ import annotations
+
+import json
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from socratune.graphs.recipes import RECIPES, Recipe, recipe_named
+from socratune.memory.errors import BadInput
+from socratune.memory.lessons import Lessons
+from socratune.memory.runs import Home
+
+from .conftest import Command, lay_out
+
+PROGRAM = [sys.executable, "-c", "from socratune.cli import main; main()"]
+SMALL = ("--budget", "rollouts=160")
+WORDS = ("--recipes", "auto", "--seeds", "2", "--control", "shuffled-errors")
+
+
+def compare_in(home: Path) -> Path:
+    """The folder of the only compare."""
+    [folder] = (home / "compares").iterdir()
+    return folder
+
+
+def rows_of(folder: Path, query: str) -> list[tuple[object, ...]]:
+    """What a query finds in the ledgers of all runs of a compare, with the run's name in front."""
+    found = []
+    for ledger in sorted(folder.glob("runs/*/ledger.db")):
+        with sqlite3.connect(ledger) as opened:
+            found += [(ledger.parent.name, *row) for row in opened.execute(query)]
+    return found
+
+
+@pytest.fixture
+def idle(monkeypatch: pytest.MonkeyPatch) -> str:
+    """A second recipe, which gives up at once."""
+    monkeypatch.setitem(RECIPES, "idle", replace(RECIPES["auto"], name="idle", patience=1))
+    return "idle"
+
+
+def test_compare_that_was_killed_goes_on_by_the_same_command_and_pays_nothing_twice(
+    command: Command, desk: Path, tmp_path: Path
+) -> None:
+    words = ["compare", str(desk), *WORDS, *SMALL, "--concurrency", "4"]
+    home = tmp_path / ".socratune"
+    with subprocess.Popen([*PROGRAM, *words, "--home", home], stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        for told in process.stderr:
+            if told.startswith("auto-seed-0:"):
+                process.send_signal(signal.SIGKILL)
+    folder = compare_in(home)
+    completed = "select key from calls where state = 'completed'"
+    paid = set(rows_of(folder, completed))
+    assert paid
+    assert not (folder / "result.json").exists()
+
+    record = command(*words, "--json", "--yes").json
+    assert record["compare"] == folder.name
+    assert [arm["recipe"] for arm in record["arms"]] == ["auto", "auto (shuffled errors)"]
+    assert all(len(arm["runs"]) == 2 for arm in record["arms"])
+    after = rows_of(folder, completed)
+    assert paid < set(after)
+    assert len(after) == len(set(after))
+    real = [row[1] for row in rows_of(folder, completed + " and shared = 0 and role = 'target'")]
+    assert len(real) == len(set(real))  # no provider was asked the same twice, in whichever run
+    assert command("resume", folder.name, "--json").json == record
+    assert Home(path=home).runs() == []
+    assert len(list((home / "compares").iterdir())) == 1
+
+
+def test_every_run_is_charged_as_if_alone_and_what_was_paid_is_told_beside_it(
+    command: Command, desk: Path, tmp_path: Path, idle: str
+) -> None:
+    ran = command("compare", desk, "--recipes", f"auto,{idle}", "--seeds", "1", *SMALL, "--json")
+    record = ran.json
+    assert ran.code in (0, 3)
+    booked = rows_of(compare_in(tmp_path / ".socratune"), "select count(*), sum(1 - shared), sum(usd) from calls")
+    assert sum(int(str(row[1])) for row in booked) == record["charged"]["calls"]
+    assert sum(int(str(row[2])) for row in booked) == record["paid"]["calls"] < record["charged"]["calls"]
+    assert sum(float(str(row[3])) for row in booked) == pytest.approx(record["charged"]["usd"])
+    assert all(0 < arm["calls"]["target"] <= 160 for arm in record["arms"])
+
+
+def test_all_arms_are_scored_on_the_same_sealed_rows_and_that_is_one_look(
+    command: Command, tmp_path: Path, idle: str
+) -> None:
+    desk = lay_out(tmp_path, rows=60)  # so that a second compare finds no fresh rows
+    words = ["compare", desk, *SMALL, "--json", "--quiet"]
+    record = command(*words, "--recipes", f"auto,{idle}", "--seeds", "2").json
+    home = Home(path=tmp_path / ".socratune")
+    settings = rows_of(compare_in(home.path), "select settings from runs")
+    assert len({json.dumps(json.loads(str(row[1]))["rows"]["test"]) for row in settings}) == 1
+    lessons = Lessons.open(home.memory)
+    assert lessons.looks(lessons.sealed_groups()) == 1
+    lessons.close()
+    assert record["look"] == 1
+    assert {duel["rows"] for duel in record["differences"]} == {record["rows"]}
+    again = command(*words, "--recipes", idle, "--seeds", "1").json
+    assert (again["look"], again["alpha"]) == (2, 0.025)
+
+
+def test_table_names_arms_amounts_and_a_winner_only_when_there_is_one(command: Command, desk: Path, idle: str) -> None:
+    ran = command("compare", desk, "--recipes", f"auto,{idle}", "--seeds", "1", *SMALL)
+    assert ran.code == 0
+    for said in ("your own prompt", "auto", "auto over idle", "Charged", "really paid", "simulated"):
+        assert said in ran.out or said.replace("auto over idle", "idle over auto") in ran.out
+    assert "No winner: " in ran.out or "The winner: " in ran.out
+    assert "all together: never more than 320 target calls" in ran.err
+    assert "comparing opens 30 sealed rows" in ran.err
+
+
+def test_arm_that_is_refused_is_listed_with_its_reason_and_the_rest_goes_on(
+    command: Command, desk: Path, monkeypatch: pytest.MonkeyPatch, idle: str
+) -> None:
+    words = ["compare", desk, "--seeds", "1", *SMALL, "--json", "--recipes"]
+    monkeypatch.setitem(RECIPES, "broken", replace(RECIPES["auto"], name="broken"))
+    monkeypatch.setattr("socratune.orders.recipe_named", _refusing("broken"))
+    record = command(*words, f"broken,{idle}").json
+    assert record["refused"] == {"broken": "this task has no labels"}
+    assert [arm["recipe"] for arm in record["arms"]] == [idle]
+    alone = command(*words, "broken")
+    assert alone.code == 2
+    assert "this task has no labels" in alone.err
+
+
+def _refusing(name: str) -> Callable[[str], Recipe]:
+    def named(given: str) -> Recipe:
+        if given == name:
+            raise BadInput("this task has no labels")
+        return recipe_named(given)
+
+    return named
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--recipes", "auto,gepo"], "unknown recipe 'gepo'"),
+        (["--recipes", " , "], "names no recipe"),
+        (["--recipes", "auto", "--recipe", "auto"], "write --recipes"),
+        (["--recipes", "auto", "--budget", "rollouts=1"], "leaves no rows for the final test"),
+    ],
+)
+def test_compare_that_cannot_be_begun_is_refused_in_one_line(
+    command: Command, desk: Path, tmp_path: Path, words: list[str], said: str
+) -> None:
+    ran = command("compare", desk, *words)
+    assert (ran.code, ran.err.count("\n")) == (2, 1)
+    assert said in ran.err
+    assert not (tmp_path / ".socratune" / "compares").exists()
+
+
+def test_one_interrupt_stops_a_compare_that_can_be_resumed(desk: Path, tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [*PROGRAM, "compare", desk, *WORDS, *SMALL, "--home", tmp_path / ".socratune"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stderr is not None
+        assert process.stdout is not None
+        for told in process.stderr:
+            if told.startswith("auto-seed-0:"):
+                process.send_signal(signal.SIGINT)
+        said = process.stdout.read()
+    assert process.returncode == 130
+    assert "socratune resume compare-" in said
+
+
+def test_provider_that_is_gone_pauses_the_compare(command: Command, desk: Path) -> None:
+    words = ["--target", "openai:x@http://127.0.0.1:9/v1", "--optimizer", "sim:ticket-routing:strong", "--yes"]
+    ran = command("compare", desk, *WORDS, *SMALL, *words)
+    assert ran.code == 4
+    assert "not begun" in ran.out
+    assert "Go on: socratune resume compare-" in ran.out
