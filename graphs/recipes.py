@@ -123,7 +123,7 @@ _PUBLISHED = (
         proposers=("compare",),
         search=Greedy,
         evidence=Evidence(rows=3, failures=3),
-        allocation=Paired(keep=1, rows=24, block=24),
+        allocation=Paired(keep=1, rows=24),
         moves=1,
         rounds=9,
         patience=4,
@@ -216,22 +216,6 @@ RECIPES = {
             moves=1,
             patience=5,
             baselines=True,
-        ),
-        Recipe(
-            name="spo",
-            after="arXiv 2502.06855",
-            differs="answers to 24 pinned dev rows, not 3, are held against those of the user's own prompt, not of the "
-            "best; each pair is judged once in both orders, and orders that disagree are a tie; no expected answer is "
-            "shown; on a tie the parent stays, where released code judged the wrong way round or called it a success",
-            proposers=("compare",),
-            search=Greedy,
-            evidence=Evidence(rows=3, failures=3),
-            allocation=Paired(rows=24, block=24),
-            moves=1,
-            rounds=9,
-            patience=4,
-            settles=False,
-            feedback="pairwise",
         ),
         Recipe(
             name="rewrite-best-of-n",
