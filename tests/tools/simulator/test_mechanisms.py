@@ -8,7 +8,10 @@ import pytest
 from socratune.memory.errors import BadInput
 from socratune.memory.records import Demo, Example, ExampleId, Message, Prompt
 from socratune.tools.models import Request
+from socratune.tools.replies import CRITIQUE
+from socratune.tools.sections import lines, section
 from socratune.tools.simulator.chance import chance
+from socratune.tools.simulator.optimizer import SimulatedOptimizer
 from socratune.tools.simulator.own_rows import labelled, own_rows
 from socratune.tools.simulator.target import SimulatedTarget
 from socratune.tools.simulator.world import World, load_world
@@ -145,6 +148,26 @@ def test_rule_shows_its_region_only_beside_a_row_of_the_other(small_file: Path) 
     rule = world.needs(red)[0]
     assert world.at_first_sight(rule, [red]).says == "Letters go up."
     assert world.at_first_sight(rule, [red, old]) == rule
+
+
+async def critique(world: World, prompt: str, rows: Sequence[str]) -> str:
+    """The rule that a critic names for failures of these letters."""
+    failures = lines([{"id": f"r{n}", "inputs": {"letter": text}} for n, text in enumerate(rows)])
+    body = f"{section('prompt', prompt)}\n\n{section('failures', failures)}\n\n{CRITIQUE.instructions}"
+    request = Request(messages=(Message(role="user", content=body),), max_tokens=500)
+    reply = await SimulatedOptimizer(world=world, strength="strong", seed=0).complete(request)
+    return CRITIQUE.parse(reply.text).hypotheses[0].rule
+
+
+async def test_critic_names_the_region_once_a_row_of_another_is_seen_or_goes_wrong(small_file: Path) -> None:
+    world = with_keys(small_file, LETTERS_UP, "naming: {strong: 1, weak: 1}")
+    letters = ["a red letter", "a bright red letter"]
+    assert await critique(world, "Sort it.", letters) == "Letters go up."
+    assert await critique(world, f"Sort it.\n{OLD}", [*letters, "an old letter"]) == RED
+    assert await critique(world, "Sort it.\n- Letters go up.", ["an old letter"]) in (
+        OLD,
+        "Leave out: Letters go up.",
+    )
 
 
 # --- rows beyond help, and labels that lie
