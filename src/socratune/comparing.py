@@ -15,7 +15,7 @@ from socratune.batches import Ended
 from socratune.before import outlook_of
 from socratune.comparison_result import Compared, compared
 from socratune.comparison_screen import after, before
-from socratune.comparisons import Arm, Onlookers, begin, carry_on, planned, read, unfinished
+from socratune.comparisons import Arm, Onlookers, begin, carry_on, check_unchanged, planned, read, unfinished
 from socratune.graphs.batch import Outcome
 from socratune.memory.errors import BadInput
 from socratune.memory.ledger import Event
@@ -59,6 +59,7 @@ def start(asked: SavedOrder, arms: Sequence[Arm], seeds: Sequence[int], manner: 
 def go_on(folder: RunFolder, manner: Trusting) -> None:
     """Carry out a compare from where it stands. Ends the command by raising `typer.Exit`."""
     comparison = read(folder)
+    check_unchanged(folder, manner.consent)
     with folder.held():
         found = compared(folder, comparison, _seen_through(folder, len(comparison.runs), manner))
         if found.status in ("improved", "no_improvement"):

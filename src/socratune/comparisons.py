@@ -90,8 +90,12 @@ def planned(saved: SavedOrder, loaded: LoadedTask, arms: Sequence[Arm], seeds: S
         raise BadInput("this budget leaves no rows for the final test", cure="raise it: there is nothing to compare on")
     number = look_at(home, [row.group for row in rows], len(rows))
     look = Look(name="", number=number, rows=tuple(row.id for row in rows))
-    order = Order(task=replace(task, recipe=""), examples=loaded.examples, settings=saved.settings)
-    return Comparison(arms=tuple(arms), seeds=tuple(seeds), look=look, task=order.fingerprint)
+    return Comparison(arms=tuple(arms), seeds=tuple(seeds), look=look, task=_fingerprint(saved, loaded))
+
+
+def _fingerprint(saved: SavedOrder, loaded: LoadedTask) -> str:
+    task = replace(loaded.task, recipe="")
+    return Order(task=task, examples=loaded.examples, settings=saved.settings).fingerprint
 
 
 def begin(comparison: Comparison, saved: SavedOrder, home: Home) -> RunFolder:
@@ -121,6 +125,16 @@ def read(folder: RunFolder) -> Comparison:
     except (OSError, ValidationError) as error:
         cure = "start it again; nothing was called"
         raise BadInput("the compare was not begun", place=str(_file(folder)), cure=cure) from error
+
+
+def check_unchanged(folder: RunFolder, consent: Consent) -> None:
+    """Raise `BadInput` when a compare that has not ended began with another task or with other rows."""
+    if folder.result.exists():
+        return
+    saved = SavedOrder.read(folder)
+    if _fingerprint(saved, saved.load(consent)) != read(folder).task:
+        problem = f"the task or its rows have changed since {folder.id} began"
+        raise BadInput(problem, cure="restore what it was, or start a new one with `socratune compare`")
 
 
 def _file(folder: RunFolder) -> Path:

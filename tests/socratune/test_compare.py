@@ -157,7 +157,9 @@ def test_compare_that_cannot_be_begun_is_refused_in_one_line(
     assert not (tmp_path / ".socratune" / "compares").exists()
 
 
-def test_one_interrupt_stops_a_compare_that_can_be_resumed(desk: Path, tmp_path: Path) -> None:
+def test_one_interrupt_stops_a_compare_that_goes_on_only_with_the_same_task(
+    command: Command, desk: Path, tmp_path: Path
+) -> None:
     with subprocess.Popen(
         [*PROGRAM, "compare", desk, *WORDS, *SMALL, "--home", tmp_path / ".socratune"],
         stdout=subprocess.PIPE,
@@ -172,6 +174,10 @@ def test_one_interrupt_stops_a_compare_that_can_be_resumed(desk: Path, tmp_path:
         said = process.stdout.read()
     assert process.returncode == 130
     assert "socratune resume compare-" in said
+    desk.write_text(desk.read_text().replace("Which queue", "What queue"))
+    refused = command("resume", compare_in(tmp_path / ".socratune").name)
+    assert refused.code == 2
+    assert "the task or its rows have changed since compare-" in refused.err
 
 
 def test_provider_that_is_gone_pauses_the_compare(command: Command, desk: Path) -> None:
