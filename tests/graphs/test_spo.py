@@ -7,7 +7,7 @@ from itertools import product
 from pathlib import Path
 
 import pytest
-from tests.graphs.scene import Overheard, carry_out, home_at, ledger_of, order, text_of
+from tests.graphs.scene import Overheard, carry_out, home_at, ledger_of, order, record, stopped_at, text_of
 from tests.graphs.test_judged_runs import heard, judged
 
 from socratune.graphs.engine import Order
@@ -87,3 +87,12 @@ def test_the_leader_goes_on_to_the_test_without_another_call(tmp_path: Path) -> 
         assert ledger.events("leader")[-1].body["leader"] == result.best.id
         assert not ledger.events("settled")
     assert result.passed_over is None
+
+
+def test_a_run_that_was_stopped_or_went_call_by_call_ends_as_an_undisturbed_one(tmp_path: Path) -> None:
+    made = spo("moderation", 0)
+    undisturbed = record(carry_out(made, home_at(tmp_path / "one")))
+    stopped_at(120, made, home_at(tmp_path / "two"), tmp_path / "log")
+    assert record(carry_out(made, home_at(tmp_path / "two"))) == undisturbed
+    one_by_one = replace(made, settings=replace(made.settings, concurrency=1))
+    assert record(carry_out(one_by_one, home_at(tmp_path / "three"))) == undisturbed
