@@ -78,8 +78,8 @@ _PUBLISHED = (
         proposers=("gradient", "paraphrase"),
         search=partial(Beam, width=4),
         evidence=Evidence(rows=16, failures=4),
-        allocation=Ucb(keep=4, rows=FEW_ROWS),
-        moves=8,
+        allocation=Ucb(keep=4, rows=16),
+        moves=6,
     ),
     Recipe(
         name="pe2",
