@@ -20,6 +20,7 @@ class Limits:
 
     variables: tuple[str, ...]
     max_tokens: int
+    """Of the new prompt, estimated. Less than the old one has asks for a shorter one."""
     locked: tuple[str, ...] = ()
 
     def line(self, *, step: int | None = None) -> str:

@@ -35,7 +35,7 @@ ALLOCATIONS: dict[str, Allocation] = BUDGETED | {
 }
 every_allocation = pytest.mark.parametrize("allocation", ALLOCATIONS.values(), ids=ALLOCATIONS)
 budgeted = pytest.mark.parametrize("allocation", BUDGETED.values(), ids=BUDGETED)
-briefly = settings(max_examples=40)
+briefly = settings(max_examples=25)
 
 
 class Pool(NamedTuple):

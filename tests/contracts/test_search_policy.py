@@ -69,7 +69,7 @@ RESULTS = st.builds(
 HISTORIES = st.tuples(REWARDS, st.lists(RESULTS, max_size=24))
 History = tuple[Scores, list[Result]]
 every_policy = pytest.mark.parametrize("search", SEARCHES.values(), ids=SEARCHES)
-briefly = settings(max_examples=25)
+briefly = settings(max_examples=20)
 any_run = {"history": HISTORIES, "wanted": st.integers(1, 5), "subgoals": st.integers(1, 9)}
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
+from typing import Protocol
 
 from socratune.memory.records import CandidateId
 from socratune.tools.search.allocation import Arms, brought_to, ranked, ranked_apart
@@ -20,6 +22,13 @@ class Phase:
 
     rows: int
     left: int
+
+
+class Phases(Protocol):
+    """Plans the phases for so many arms, of which `keep` are to be left, within a budget of rows for all together."""
+
+    def __call__(self, arms: int, *, keep: int, budget: int) -> list[Phase]:
+        """Return them in order; empty when there is nothing to choose."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,40 +74,6 @@ class Ucb:
         return max((each for each in values if each in able), key=lambda each: bounds[each])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rejects:
-    """Successive rejects: after each phase the worst falls out (Audibert et al., 2010)."""
-
-    keep: int
-    rows: int
-    """Mean rows an arm, at most."""
-
-    def pulls(self, arms: Arms, *, rows: int) -> Mapping[CandidateId, int]:
-        """Bring who is left to the rows of the coming phase."""
-        return _next_phase(arms, reject_phases(len(arms), keep=self.keep, budget=self.rows * len(arms)), rows)
-
-    def kept(self, arms: Arms) -> tuple[CandidateId, ...]:
-        """Return who is left."""
-        return _survivors(arms, reject_phases(len(arms), keep=self.keep, budget=self.rows * len(arms)))[: self.keep]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Halving:
-    """Successive halving: after each rung the worse half falls out (Karnin et al., 2013)."""
-
-    keep: int
-    rows: int
-    """Mean rows an arm, at most."""
-
-    def pulls(self, arms: Arms, *, rows: int) -> Mapping[CandidateId, int]:
-        """Bring who is left to the rows of the coming rung."""
-        return _next_phase(arms, halving_phases(len(arms), keep=self.keep, budget=self.rows * len(arms)), rows)
-
-    def kept(self, arms: Arms) -> tuple[CandidateId, ...]:
-        """Return who is left."""
-        return _survivors(arms, halving_phases(len(arms), keep=self.keep, budget=self.rows * len(arms)))[: self.keep]
-
-
 def ucb(value: float, *, pulls: int, total: int, exploration: float) -> float:
     """Return the upper confidence bound of a mean of `pulls` rewards (UCB1, Auer et al., 2002)."""
     return value + exploration * math.sqrt(math.log(max(total, 1)) / pulls) if pulls else math.inf
@@ -129,18 +104,42 @@ def halving_phases(arms: int, *, keep: int, budget: int) -> list[Phase]:
     return phases
 
 
-def _next_phase(arms: Arms, phases: Sequence[Phase], rows: int) -> dict[CandidateId, int]:
-    left = arms
-    for phase in phases:
-        pulls = brought_to(min(phase.rows, rows), left)
-        if pulls:
-            return pulls
-        left = {each: left[each] for each in ranked(left)[: phase.left]}
-    return {}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rejects:
+    """Phases of growing size: in each, all who are left see the same rows, and then the worst fall out.
+
+    By default one falls out at a time: successive rejects (Audibert et al., 2010).
+    """
+
+    keep: int
+    rows: int
+    """Mean rows an arm, at most."""
+    phases: Phases = reject_phases
+
+    def pulls(self, arms: Arms, *, rows: int) -> Mapping[CandidateId, int]:
+        """Bring who is left to the rows of the coming phase."""
+        left = arms
+        for phase in self._phases(arms):
+            pulls = brought_to(min(phase.rows, rows), left)
+            if pulls:
+                return pulls
+            left = _best(left, phase.left)
+        return {}
+
+    def kept(self, arms: Arms) -> tuple[CandidateId, ...]:
+        """Return who is left."""
+        left = arms
+        for phase in self._phases(arms):
+            left = _best(left, phase.left)
+        return ranked(left)[: self.keep]
+
+    def _phases(self, arms: Arms) -> list[Phase]:
+        return self.phases(len(arms), keep=self.keep, budget=self.rows * len(arms))
 
 
-def _survivors(arms: Arms, phases: Sequence[Phase]) -> tuple[CandidateId, ...]:
-    left = arms
-    for phase in phases:
-        left = {each: left[each] for each in ranked(left)[: phase.left]}
-    return ranked(left)
+Halving = partial(Rejects, phases=halving_phases)
+"""Successive halving: in each phase the worse half falls out (Karnin et al., 2013)."""
+
+
+def _best(arms: Arms, most: int) -> Arms:
+    return {each: arms[each] for each in ranked(arms)[:most]}

@@ -80,8 +80,9 @@ class Mcts:
         """Return at most `n` moves, all from the node that is being expanded."""
         leaf, operators = self._path[-1], self._start.operators
         node = self._nodes[leaf]
-        made = range(node.made, min(node.made + n, node.due))
-        return dealt([(operators[each % len(operators)], (leaf,)) for each in made], subgoals=subgoals)
+        # Counted over the whole search: a node is narrower than there may be operators.
+        turns = range(self._known.turns, self._known.turns + min(n, node.due - node.made))
+        return dealt([(operators[turn % len(operators)], (leaf,)) for turn in turns], subgoals=subgoals)
 
     def tell(self, told: Told) -> None:
         """Hang the child into the tree, and go on with the iteration when the expansion is over."""

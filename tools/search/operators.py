@@ -14,10 +14,10 @@ from socratune.tools.search.moves import CROSSOVER, Choice, dealt, edits
 from socratune.tools.search.pareto import draw_leader, leads_of, undominated
 from socratune.tools.search.policy import Move, Start, Told, gain
 
-OPTIMISM = 0.1
+OPTIMISM = 0.05
 """Mean reward that an operator is taken to have gained in one move beyond those it made."""
-SPREAD = 0.1
-"""Exploration, in mean reward: about the gain by which the moves of one operator differ."""
+SPREAD = 0.03
+"""Exploration, in mean reward: about the gain by which an operator's moves differ, most of which bring nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from socratune.memory.records import Prompt
-from socratune.tools.simulator.world import World, canonical
+from socratune.tools.simulator.world import World
 from socratune.tools.simulator.world_file import Distractor
 from socratune.tools.tokens import estimate
 
@@ -16,7 +16,16 @@ LEAVE_OUT = "Leave out: "
 """Begins a rule that takes a sentence out of the prompt."""
 ITEM = "- "
 """Begins a list item, which is one line."""
-LEADS = ("Note: ", "Remember: ", "Mind this: ", "As always: ")
+LEADS = (
+    "Note: ",
+    "Remember: ",
+    "Mind this: ",
+    "As always: ",
+    "To be clear: ",
+    "In short: ",
+    "Keep to this: ",
+    "The rule here: ",
+)
 """Words that change a sentence and not what it says."""
 
 _LIST_AT_END = re.compile(r"(?:\A|\n)- [^\n]*\Z")
@@ -105,7 +114,7 @@ def _without_items(prompt: Prompt, distractors: Sequence[Distractor]) -> Prompt:
 
 def _without_sentences(prompt: Prompt, distractors: Sequence[Distractor], room: Room) -> Prompt:
     def goes(sentence: str) -> bool:
-        return not room.holds(sentence) and any(d.said_in(canonical(sentence)) for d in distractors)
+        return not room.holds(sentence) and any(d.said_in(" ".join(sentence.split())) for d in distractors)
 
     def shorter(paragraph: str) -> str | None:
         sentences = _BETWEEN_SENTENCES.split(paragraph)

@@ -26,6 +26,8 @@ class Suspicion:
     """Chance that a row is traced to what is behind it."""
     text: str
     """What is said already."""
+    noticing: float = 1.0
+    """Chance that a row is seen to be worth a thought at all."""
     guesses: bool = True
     """Whether a row that is not traced gets a plausible cause all the same."""
 
@@ -48,6 +50,8 @@ class Suspicion:
         recalled = self.world.conveyed(self.asked.text("memory"))
         if known := [wording for wording in behind if isinstance(wording, Rule) and wording.id in recalled]:
             return known[0]
+        if chance(self.key, "noticing", row.id) >= self.noticing:
+            return None
         if chance(self.key, "naming", row.id) < self.naming:
             return pick(behind, self.key, "rule", row.id) if behind else None
         tried = self.world.distractors_in(self.asked.text("tried"))

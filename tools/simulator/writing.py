@@ -32,8 +32,8 @@ from socratune.tools.tokens import estimate
 
 FORGETS = 0.1
 """Chance that the weak optimizer leaves out a rule that it was given to write."""
-UNLABELLED = 0.7
-"""Of what is seen in a failure, how much is seen in an answer that nobody judged."""
+UNJUDGED = 0.7
+"""Chance that an answer is looked into of which nobody says that it is wrong."""
 KEEPS = Strengths(strong=0.97, weak=0.9)
 """Chance that a rule survives being said in other words."""
 TAKES_OVER = Strengths(strong=0.95, weak=0.8)
@@ -100,12 +100,13 @@ class SimulatedWriter:
 
     def _from_findings(self) -> list[str]:
         """Return the rules that others have found, or else those that rows suggest."""
-        edits = Counter(str(row.get("edit", "")).strip() for row in self.asked.rows("inspections"))
-        found = [finding.rule for finding in self.asked.hypotheses] + [edit for edit, _ in edits.most_common() if edit]
-        unlabelled = replace(self.failures, naming=self.failures.naming * UNLABELLED)
-        return found or [
+        if "inspections" in self.asked.sections:
+            edits = Counter(str(row.get("edit", "")).strip() for row in self.asked.rows("inspections"))
+            return [edit for edit, _ in edits.most_common() if edit]
+        unjudged = replace(self.failures, noticing=UNJUDGED)
+        return [finding.rule for finding in self.asked.hypotheses] or [
             *self._guessed(self.failures, self.asked.failures),
-            *self._guessed(unlabelled, self.asked.shown("answers")),
+            *self._guessed(unjudged, self.asked.shown("answers")),
         ]
 
     def _guessed(self, suspicion: Suspicion, rows: Sequence[ShownRow]) -> list[str]:

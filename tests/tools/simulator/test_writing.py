@@ -183,6 +183,12 @@ async def test_unjudged_answers_show_less_than_failures() -> None:
     assert 0.6 < shown["answers"] / shown["failures"] < 0.8
 
 
+async def test_of_answers_that_are_right_hardly_anything_is_blamed_by_the_strong() -> None:
+    said = f"<user>\n{' '.join(rule.says for rule in WORLD.file.rules)}\n\n{{{{ticket}}}}\n</user>"
+    texts = await many("strong", 40, prompt=said, answers=answers(2))
+    assert sum(len(WORLD.distractors_in(text)) for text in texts) / (40 * 10) < 0.06
+
+
 def inspected(row: str, edit: str) -> Json:
     return {"id": row, "label_is_right": bool(edit), "prompt_says_it": not edit, "edit": edit}
 
@@ -194,7 +200,7 @@ async def test_inspected_edits_are_made_those_of_most_rows_first() -> None:
 
 
 async def test_inspections_that_ask_for_nothing_change_nothing() -> None:
-    written = await rewrite(inspections=lines([inspected("r1", "")]))
+    written = await rewrite(inspections=lines([inspected("r1", "")]), failures=lines(failures(2)))
     assert f"<user>\n{written.user}\n</user>" == BARE
 
 
