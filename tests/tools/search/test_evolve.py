@@ -16,7 +16,7 @@ from socratune.tools.search.evolve.populations import by_rank
 from socratune.tools.search.evolve.walks import NEIGHBOURS, WINDOW, acceptance
 from socratune.tools.search.policy import Move, Search, Start, Told
 
-SEARCHES: dict[str, Search] = {name: partial(Evolve, heuristic=name) for name in HEURISTICS}  # type: ignore[arg-type]  # the keys are the literal's
+SEARCHES: dict[str, Search] = {name: partial(Evolve, heuristic=name) for name in HEURISTICS}
 ROW = ExampleId("r1")
 
 
