@@ -15,11 +15,13 @@ from tests.graphs.scene import FOUR_HUNDRED, carry_out, home_at, ledger_of, orde
 
 from socratune.graphs.engine import Order
 from socratune.graphs.proposers.reflect import changed_words
-from socratune.graphs.recipe import Recipe
+from socratune.graphs.recipe import Agent, Recipe
 from socratune.graphs.recipes import RECIPES, recipe_named
 from socratune.memory.errors import BadInput
 from socratune.memory.records import Budget, Candidate, CandidateId, Prompt
 from socratune.memory.runs import Home
+from socratune.tools.replies import JUDGEMENT, PLAN, QUESTION
+from socratune.tools.reply_form import form_asked
 from socratune.tools.sections import sections
 from socratune.tools.simulator.world import load_world
 
@@ -109,6 +111,22 @@ def test_s033_more_inductions_from_five_rows_are_never_worse_on_dev(tmp_path: Pa
             found.append(max(sum(own[row].reward or 0 for row in dev) for own in scores if set(dev) <= set(own)))
     assert found == sorted(found)
     assert found[-1] > found[0]
+
+
+@pytest.mark.parametrize("off", [(), ("planner",), ("teacher",), ("critic",)])
+def test_s037_an_agent_of_the_dialogue_that_is_left_out_is_not_asked(
+    tmp_path: Path, named: Named, off: tuple[Agent, ...]
+) -> None:
+    mars = replace(RECIPES["mars"], without=frozenset(off))
+    made = order_for(named(f"mars-without-{off}", mars), budget=SMALL)
+    heard = overheard(made)
+    result = carry_out(replace(made, models=heard), home_at(tmp_path))
+    forms = {form_asked(text_of(request)) for request in heard["optimizer"].requests}
+    # Without a teacher there is no question that the critic could judge.
+    silent = {"planner": {PLAN.name}, "teacher": {QUESTION.name, JUDGEMENT.name}, "critic": {JUDGEMENT.name}}
+    left = {PLAN.name, QUESTION.name, JUDGEMENT.name}.difference(*(silent[each] for each in off))
+    assert forms & {PLAN.name, QUESTION.name, JUDGEMENT.name} == left
+    assert result.changes, "the others find an edit all the same"
 
 
 def test_s042_recipes_swap_by_name_over_the_same_rows_and_an_unknown_one_is_refused(tmp_path: Path) -> None:
