@@ -58,7 +58,7 @@ async def _plan(deps: SearchDeps, number: int, *, leader: Candidate, stale: int)
     failures = await _failures(deps, leader, wanted, number)
     groups = clusters([(failure.example, failure.rollout) for failure in failures])
     # A fresh plan needs the planner's judgment; after a success the largest clusters of what is left will do.
-    ask_planner = number == 1 or stale > 0
+    ask_planner = (number == 1 or stale > 0) and "planner" not in deps.recipe.without
     subgoals = await _ranked(deps, leader, groups, failures, number) if ask_planner else _by_size(groups)
     content = _PLAN.dump_python(Plan(clusters=groups, subgoals=subgoals), mode="json")
     facts = {"round": number, "failures": len(failures), "subgoals": len(subgoals), "planned": ask_planner}

@@ -13,6 +13,9 @@ from socratune.tools.search.policy import Search
 
 Need = Literal["labels", "model"]
 """`labels`: train rows with an expected answer. `model`: a target that is sent worked examples with the prompt."""
+Agent = Literal["planner", "teacher", "critic"]
+"""An agent of the Socratic dialogue that an ablation leaves out: failures are ranked by size, nobody asks, or each
+question is accepted as it comes."""
 Check = Literal["changed", "mended"]
 """What an edit must do on the failures that caused it before it sees dev rows: change an answer, or mend one."""
 UNTIL_SPENT = 1_000
@@ -62,6 +65,8 @@ class Recipe:
     """Whether failures are clustered and ranked before each round; moves then have a focus."""
     critiques: int = 1
     """How often the critic of a dialogue is asked about each cluster; what several answers name is pooled."""
+    without: frozenset[Agent] = frozenset()
+    """Agents left out, to see what they are worth."""
     check: Check = "changed"
     staged: bool = False
     """Whether children pass the staged paired gate against their parent first."""

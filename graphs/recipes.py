@@ -16,7 +16,6 @@ from socratune.tools.search.best_of_n import BestOfN
 from socratune.tools.search.evolve import HEURISTICS, Evolve
 from socratune.tools.search.greedy import Greedy
 from socratune.tools.search.mcts import Mcts
-from socratune.tools.search.operators import OperatorBandit
 from socratune.tools.search.pareto import Pareto
 from socratune.tools.search.races import Crowd, Paired
 from socratune.tools.search.random_walk import RandomWalk
@@ -61,12 +60,12 @@ _PUBLISHED = (
     Recipe(
         name="promptwizard",
         after="arXiv 2405.18369",
-        differs="A bandit chooses between restyling, critique and worked examples where the code goes in stages with a "
-        "coin, children race on shared rows, nothing is accepted unscored, and reasoning is the target's own.",
+        differs="Restyling, critique and worked examples race on shared rows in each round, where the code goes in "
+        "stages and tosses a coin; nothing is accepted unscored, and reasoning is the target's own.",
         proposers=("mutate", "gradient", "demos"),
-        search=partial(OperatorBandit, parents="leader"),
+        search=partial(Beam, width=1),
         evidence=Evidence(rows=10, failures=5, passes=3, demos=5),
-        allocation=Paired(keep=1),
+        allocation=Paired(rows=FEW_ROWS),
         moves=3,
         needs=("labels", "model"),
     ),
@@ -78,8 +77,8 @@ _PUBLISHED = (
         proposers=("gradient", "paraphrase"),
         search=partial(Beam, width=4),
         evidence=Evidence(rows=16, failures=4),
-        allocation=Ucb(keep=4, rows=FEW_ROWS),
-        moves=8,
+        allocation=Ucb(keep=4, rows=16),
+        moves=6,
     ),
     Recipe(
         name="pe2",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import operator
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextvars import Context
 from dataclasses import dataclass, replace
 from functools import cache
@@ -24,6 +24,7 @@ from socratune.agents.evidence import Brief, Failure
 from socratune.agents.rewriter import Findings, Limits
 from socratune.graphs.checkpoints import continue_graph
 from socratune.graphs.context import Agents
+from socratune.graphs.recipe import Agent
 from socratune.memory.records import Critique, Hypothesis, Prompt, Question, SubGoal
 from socratune.tools.journal import Journal
 
@@ -47,6 +48,7 @@ class DialogueDeps:
     journal: Journal
     key: str
     """Of the proposal: `2.0`."""
+    without: Collection[Agent] = ()
 
 
 class Dialogue(TypedDict, total=False):
@@ -74,7 +76,8 @@ async def examine(state: Dialogue, runtime: Runtime[DialogueDeps]) -> Dialogue:
         for sample in range(deps.critiques)
     ]
     critique = pooled(critiques)
-    return {"critique": critique, "critiques": [critique], "asked": 0, "advice": ""}
+    found: Dialogue = {"critique": critique, "critiques": [critique], "asked": 0, "advice": ""}
+    return found | {"questions": [_unopposed("", critique)]} if "teacher" in deps.without else found
 
 
 def pooled(critiques: Sequence[Critique]) -> Critique:
@@ -103,13 +106,21 @@ async def judge(state: Dialogue, runtime: Runtime[DialogueDeps]) -> Dialogue:
     """Let the critic judge the question."""
     deps = runtime.context
     _, failures = deps.steps[state["step"]]
-    question = await deps.agents.question_critic.judge(
-        _brief(state, deps), state["question"], state["critique"], failures, attempt=deps.attempt
-    )
+    if "critic" in deps.without:
+        question = _unopposed(state["question"], state["critique"])
+    else:
+        question = await deps.agents.question_critic.judge(
+            _brief(state, deps), state["question"], state["critique"], failures, attempt=deps.attempt
+        )
     facts = {"accepted": len(question.labels), "asked": state["asked"]}
     key = f"{deps.key}.{state['step']}.{state['asked']}"
     await deps.journal.record("question", key, facts, {"question": question.text, "advice": question.advice})
     return {"questions": [question], "advice": question.advice or "Point at the rows that show the cause."}
+
+
+def _unopposed(text: str, critique: Critique) -> Question:
+    """Return a question that is accepted for every hypothesis."""
+    return Question(text=text, labels=tuple(f"{critique.cluster}-{each.label}" for each in critique.hypotheses))
 
 
 def advance(state: Dialogue) -> Dialogue:
@@ -120,7 +131,7 @@ def advance(state: Dialogue) -> Dialogue:
 async def rewrite(state: Dialogue, runtime: Runtime[DialogueDeps]) -> Dialogue:
     """Let the rewriter answer all accepted questions by one edit."""
     deps = runtime.context
-    accepted = [question for question in state["questions"] if question.labels]
+    accepted = [question for question in state["questions"] if question.labels and question.text]
     findings = Findings(hypotheses=accepted_hypotheses(state), questions=accepted)
     child, reason = await deps.agents.rewriter.rewrite(deps.brief, findings, deps.limits, attempt=deps.attempt)
     return {"child": child, "reason": reason}
@@ -131,9 +142,9 @@ def _brief(state: Dialogue, deps: DialogueDeps) -> Brief:
     return replace(deps.brief, accepted=accepted_hypotheses(state))
 
 
-def after_examine(state: Dialogue) -> Literal["ask", "advance"]:
-    """Without a hypothesis there is nothing to ask about."""
-    return "ask" if state["critique"].hypotheses else "advance"
+def after_examine(state: Dialogue, runtime: Runtime[DialogueDeps]) -> Literal["ask", "advance"]:
+    """Without a hypothesis there is nothing to ask about, and without a teacher nobody asks."""
+    return "ask" if state["critique"].hypotheses and "teacher" not in runtime.context.without else "advance"
 
 
 def after_ask(state: Dialogue) -> Literal["judge", "advance"]:

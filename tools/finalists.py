@@ -16,13 +16,15 @@ def choose_finalist(accepted: Sequence[Candidate], scores: Scores, *, root: Cand
     """Return the candidate with the best value; the seed, whose value is 0, when none is above it.
 
     The value of a child is that of its parent plus the lower bound of its paired gain on dev, one standard error below
-    the mean: an edit that saw few rows, or won narrowly, falls back to its parent. Ties go to the shorter prompt.
-    `accepted` is in the order of acceptance, so that parents come first.
+    the mean: an edit that saw few rows, or won narrowly, falls back to its parent. Many narrow steps may still be a
+    sure gain together: the lower bound of the gain over the seed counts where it is higher. Ties go to the shorter
+    prompt. `accepted` is in the order of acceptance, so that parents come first.
     """
     value: dict[CandidateId, float] = {root: 0.0}
     for child in accepted:
         parent = child.parents[0]
-        value[child.id] = value[parent] + _lower_bound(scores[child.id], scores[parent])
+        by_steps = value[parent] + _lower_bound(scores[child.id], scores[parent])
+        value[child.id] = max(by_steps, _lower_bound(scores[child.id], scores[root]))
     lengths = {child.id: estimate(child.prompt.instructions) for child in accepted} | {root: 0}
     return min(value, key=lambda each: (-round(value[each], 9), lengths[each], each))
 

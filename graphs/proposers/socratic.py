@@ -37,6 +37,7 @@ async def propose(assignment: Assignment, deps: SearchDeps) -> Candidate | None:
             attempt=deps.attempt(assignment.round),
             journal=deps.journal,
             key=assignment.key,
+            without=deps.recipe.without,
         )
     )
     child = _child(dialogue, parent, assignment, deps) if "child" in dialogue else None
