@@ -122,7 +122,7 @@ _PUBLISHED = (
         proposers=("compare",),
         search=Greedy,
         evidence=Evidence(rows=3, failures=3),
-        allocation=Paired(keep=1, rows=24),
+        allocation=Everyone(rows=24, keep=1),
         moves=1,
         rounds=9,
         patience=4,

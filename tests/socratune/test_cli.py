@@ -83,7 +83,7 @@ def spoiled(folder: Path, name: str) -> list[str | Path]:
         ("unknown model", "did you mean 'ticket-routing'?"),
         ("unlike any model", "known: defective-seed, house-arithmetic, invoices"),
         ("recipe for a model", "'auto' is a recipe, not a model; write --recipe auto"),
-        ("method for a model", "'GEPA' is a recipe, not a model, and this version has no recipe of that name; known"),
+        ("method for a model", "'GEPA' is a recipe, not a model; write --recipe gepa"),
         ("negative budget", "--budget"),
         ("binary file", "NUL"),
         ("half a line", "half.jsonl:2"),

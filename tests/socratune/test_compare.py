@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from socratune.graphs.recipes import RECIPES, Recipe, recipe_named
+from socratune.graphs.recipe import Recipe
+from socratune.graphs.recipes import RECIPES, recipe_named
 from socratune.memory.errors import BadInput
 from socratune.memory.lessons import Lessons
 from socratune.memory.runs import Home

@@ -26,6 +26,7 @@ def test_every_event_of_a_run_that_an_embedder_may_want_is_typed(finished: Finis
         known = {event.kind: typed(event) for event in ledger.events()}
     untold = {kind for kind, event in known.items() if event is None}
     replayed = {"rows", "moves", "recalled", "dialogue", "race", "told", "settled", "planner_failed", "session"}
+    replayed |= {"behaviour", "front"}
     assert untold <= replayed
     leader, verdict = known["leader"], known["verdict"]
     assert isinstance(leader, LeaderChanged)
