@@ -128,11 +128,13 @@ _PUBLISHED = (
     Recipe(
         name="evoprompt",
         after="arXiv 2309.08532",
-        differs=f"Its genetic algorithm alone; the first population is restyled, parents are drawn by rank. {SCALED}",
-        proposers=("mutate", "crossover"),
+        differs="Its genetic algorithm alone; prompts are induced and restyled all the time and not for the first "
+        f"population only, and parents are drawn by rank. {SCALED}",
+        proposers=("induce", "mutate", "crossover"),
         search=partial(Evolve, heuristic="ga"),
         allocation=Everyone(rows=FEW_ROWS),
         moves=4,
+        needs=("labels",),
     ),
     _PLUM,
     *(
