@@ -167,9 +167,9 @@ _PUBLISHED = (
     Recipe(
         name="capo",
         after="arXiv 2504.16005",
-        differs="Crossover, rewording and worked examples are moves of their own, and length is no part of the score "
-        "while the search goes on.",
-        proposers=("crossover", "paraphrase", "demos"),
+        differs="The first instructions are induced from labelled rows and not from the task's description; crossover, "
+        "rewording and worked examples are moves of their own; length is no part of the score during the search.",
+        proposers=("induce", "crossover", "paraphrase", "demos"),
         search=partial(Evolve, heuristic="ga"),
         evidence=Evidence(demos=5),
         allocation=Crowd(keep=3, rows=GATE_ROWS),
