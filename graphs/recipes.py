@@ -144,11 +144,13 @@ _PUBLISHED = (
     Recipe(
         name="evoprompt",
         after="arXiv 2309.08532",
-        differs=f"Its genetic algorithm alone; the first population is restyled, parents are drawn by rank. {SCALED}",
-        proposers=("mutate", "crossover"),
+        differs="Its genetic algorithm alone; prompts are induced and restyled all the time and not for the first "
+        f"population only, and parents are drawn by rank. {SCALED}",
+        proposers=("induce", "mutate", "crossover"),
         search=partial(Evolve, heuristic="ga"),
         allocation=Everyone(rows=FEW_ROWS),
         moves=4,
+        needs=("labels",),
     ),
     _PLUM,
     *(
@@ -181,9 +183,9 @@ _PUBLISHED = (
     Recipe(
         name="capo",
         after="arXiv 2504.16005",
-        differs="Crossover, rewording and worked examples are moves of their own, and length is no part of the score "
-        "while the search goes on.",
-        proposers=("crossover", "paraphrase", "demos"),
+        differs="The first instructions are induced from labelled rows and not from the task's description; crossover, "
+        "rewording and worked examples are moves of their own; length is no part of the score during the search.",
+        proposers=("induce", "crossover", "paraphrase", "demos"),
         search=partial(Evolve, heuristic="ga"),
         evidence=Evidence(demos=5),
         allocation=Crowd(keep=3, rows=GATE_ROWS),

@@ -78,7 +78,7 @@ def test_a_recipe_says_where_it_comes_from_and_names_operators_that_there_are(re
         assert recipe.differs.endswith(".")
 
 
-@pytest.mark.parametrize("recipe", ["ape", "miprov2", "promptwizard", "capo"])
+@pytest.mark.parametrize("recipe", ["ape", "evoprompt", "miprov2", "promptwizard", "capo"])
 def test_what_learns_from_labels_is_refused_without_them(tmp_path: Path, recipe: str) -> None:
     made = order_for(recipe)
     bare = tuple(replace(row, expected="") for row in made.examples)
