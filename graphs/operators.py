@@ -13,6 +13,7 @@ OPERATORS: Mapping[str, Proposer] = {
     "gradient": reflect.gradient,
     "checklist": reflect.checklist,
     "induce": induce.induce,
+    "restart": induce.restart,
     "history": induce.improve,
     "mutate": induce.mutate,
     "paraphrase": induce.paraphrase,

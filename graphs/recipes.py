@@ -20,6 +20,7 @@ from socratune.tools.search.pareto import Pareto
 from socratune.tools.search.races import Crowd, Paired
 from socratune.tools.search.random_walk import RandomWalk
 from socratune.tools.search.tpe import Tpe
+from socratune.tools.search.turns import Turns
 
 GATE_ROWS = GATE_STAGES[-1][0]
 FEW_ROWS = 24
@@ -207,8 +208,9 @@ RECIPES = {
         Recipe(
             name="auto",
             after="our own",
-            proposers=("socratic",),
-            search=Greedy,
+            proposers=("socratic", "restart", "demos"),
+            search=Turns,
+            evidence=Evidence(examples=20, demos=4),
             plans=True,
             critiques=3,
             check="mended",

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from socratune.agents.evidence import Brief, Failure
 from socratune.agents.rewriter import Findings, Limits
 from socratune.graphs.assignment import Assignment
 from socratune.graphs.context import SearchDeps
-from socratune.memory.records import Candidate, Example, Prompt, Rollout
+from socratune.memory.records import Candidate, Example, Hypothesis, Prompt, Rollout
 from socratune.tools.guard import length_limit
 
 
@@ -31,14 +31,21 @@ def brief_of(deps: SearchDeps, parent: Candidate) -> Brief:
 
 
 async def written(
-    assignment: Assignment, deps: SearchDeps, by: str, *, findings: Findings, evidence: Sequence[Failure] = ()
+    assignment: Assignment,
+    deps: SearchDeps,
+    by: str,
+    *,
+    findings: Findings,
+    evidence: Sequence[Failure] = (),
+    accepted: Sequence[Hypothesis] = (),
 ) -> Candidate:
-    """Have the writer with the instructions `by` edit the first parent.
+    """Have the writer with the instructions `by` edit the first parent; rules in `accepted` are settled.
 
     Raises `MalformedReply` and `CallFailed`.
     """
     parent, writer = parent_of(assignment, deps), deps.agents.writers[by]
-    text = await writer.rewrite(brief_of(deps, parent), findings, limits_of(deps, parent), attempt=assignment.sample)
+    brief = replace(brief_of(deps, parent), accepted=accepted)
+    text = await writer.rewrite(brief, findings, limits_of(deps, parent), attempt=assignment.sample)
     return child_of(assignment, text, evidence=evidence, by=[writer.instructions.label])
 
 

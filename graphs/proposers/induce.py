@@ -8,15 +8,31 @@ from socratune.agents.rewriter import Findings
 from socratune.agents.styles import thinking_styles
 from socratune.graphs.assignment import Assignment
 from socratune.graphs.context import SearchDeps
-from socratune.graphs.proposers.edits import written
+from socratune.graphs.proposers.edits import parent_of, written
 from socratune.graphs.proposers.past import history
-from socratune.memory.records import Candidate, Example
+from socratune.memory.records import Candidate, Example, Hypothesis
 
 
 async def induce(assignment: Assignment, deps: SearchDeps) -> Candidate | None:
     """Write the whole instruction anew from labelled rows (APE, arXiv 2211.01910); None when no row has a label."""
     examples = _examples(assignment, deps)
     return await written(assignment, deps, "induce", findings=Findings(examples=examples)) if examples else None
+
+
+async def restart(assignment: Assignment, deps: SearchDeps) -> Candidate | None:
+    """Write the instruction anew from labelled rows and the rules that held so far; None when no row has a label.
+
+    For a prompt whose own sentences are in the way, so that no edit gets past the gate (VISTA, arXiv 2603.18388).
+    """
+    examples = _examples(assignment, deps)
+    if not examples:
+        return None
+    line = [parent_of(assignment, deps)]
+    while line[-1].parents:
+        line.append(deps.ledger.candidate(line[-1].parents[0]))
+    rules = dict.fromkeys(rule for each in reversed(line) for rule in each.lessons)
+    held = [Hypothesis(label="", cause="", rule=rule, example_ids=()) for rule in rules]
+    return await written(assignment, deps, "induce", findings=Findings(examples=examples), accepted=held)
 
 
 async def improve(assignment: Assignment, deps: SearchDeps) -> Candidate | None:

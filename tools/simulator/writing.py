@@ -74,6 +74,11 @@ class SimulatedWriter:
         return [name for name in MATERIAL if name in self.asked.sections]
 
     @property
+    def _is_anew(self) -> bool:
+        """Whether a prompt is to be written from worked examples alone."""
+        return self._material == ["examples"]
+
+    @property
     def _room(self) -> Room:
         return Room.of(self.asked.limits)
 
@@ -88,7 +93,7 @@ class SimulatedWriter:
         prompt = self.asked.prompt
         if "history" in self.asked.sections:
             return edited(prompt, lambda line: line if not line.startswith(ITEM) or self._room.holds(line) else None)
-        if self._material == ["examples"]:
+        if self._is_anew:
             return from_scratch(prompt, self.asked.text("goal").strip(), self._room)
         return prompt
 
@@ -96,7 +101,8 @@ class SimulatedWriter:
         rules = [*self._from_findings(), *self._from_examples()]
         if self.strength == "weak":
             rules = [rule for rule in rules if self._chance("forgets", rule) >= FORGETS]
-        return [*self._from_history(), *self._from_other(), *rules]
+        settled = [str(row.get("rule", "")) for row in self.asked.rows("accepted")] if self._is_anew else []
+        return [*settled, *self._from_history(), *self._from_other(), *rules]
 
     def _from_findings(self) -> list[str]:
         """Return the rules that others have found, or else those that rows suggest."""
