@@ -54,6 +54,8 @@ WRITERS = (
 """The instructions that a rewriter may follow besides its own."""
 MOST_TRIED = 8
 """Tested edits that agents are shown, the latest."""
+TURNED_DOWN = "rejected after"
+"""How the outcome of a child begins that failed a stage of the gate."""
 SEED = Move(operator="seed", parents=())
 """The move that brought the user's own prompt."""
 _LESSONS = TypeAdapter(tuple[Lesson, ...])
@@ -115,6 +117,15 @@ class SearchDeps:
         accepted = {event.body["child"] for event in self.ledger.events("judged") if event.body["accepted"]}
         before = [event.body for event in self.ledger.events("proposal") if event.body["round"] < number]
         return sum(body["child"] not in accepted for body in before)
+
+    def fallen_short(self, number: int) -> list[CandidateId]:
+        """Return the children of rounds before this one that the gate turned down although they did no harm."""
+        judged = {event.body["child"]: event.body for event in self.ledger.events("judged")}
+        return [
+            CandidateId(child)
+            for child, body in judged.items()
+            if body["round"] < number and body["outcome"].startswith(TURNED_DOWN) and body["gain"] >= 0
+        ]
 
     def policy(self) -> SearchPolicy:
         """Build the search policy from the ledger's history."""

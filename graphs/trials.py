@@ -10,7 +10,7 @@ from langgraph.runtime import Runtime
 from langgraph.types import Overwrite
 from pydantic import TypeAdapter
 
-from socratune.graphs.context import SearchDeps, candidate_of, differences, scored
+from socratune.graphs.context import TURNED_DOWN, SearchDeps, candidate_of, differences, scored
 from socratune.graphs.recipe import Recipe
 from socratune.graphs.state import SearchState
 from socratune.memory.errors import Paused
@@ -56,7 +56,7 @@ def _may_go_on(deps: SearchDeps, child: Candidate, number: int) -> bool:
     It goes on from where it stopped; on all of dev it is settled for good.
     """
     outcomes = [event.body["outcome"] for event in _judged_before(deps, number) if event.body["child"] == child.id]
-    turned_down = bool(outcomes) and outcomes[-1].startswith("rejected after")
+    turned_down = bool(outcomes) and outcomes[-1].startswith(TURNED_DOWN)
     return turned_down and len(deps.dev_scores(child.id)) < len(deps.dev)
 
 
@@ -100,7 +100,7 @@ async def _passes_gate(deps: SearchDeps, child_id: str, number: int) -> bool:
             break
         # Rows on which nothing moved say nothing of an edit that mended a failure: a rare rule needs more of them.
         if not gates.passes(moved, margin) and (any(moved) or size == whole):
-            outcome = f"rejected after {size} rows"
+            outcome = f"{TURNED_DOWN} {size} rows"
             break
         if gates.settled(moved):
             break

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pydantic import TypeAdapter
 
 from socratune.agents.evidence import Brief, Failure
@@ -9,7 +11,7 @@ from socratune.graphs.assignment import Assignment
 from socratune.graphs.context import SearchDeps
 from socratune.graphs.proposers.edits import limits_of
 from socratune.graphs.socratic import Dialogue, DialogueDeps, accepted_hypotheses, hold_dialogue
-from socratune.memory.records import Candidate, Critique, Lesson, Question, SubGoal
+from socratune.memory.records import Candidate, Critique, Hypothesis, Lesson, Question, SubGoal
 
 MOST_SHOWN = 12
 """Failures of one cluster that the critic is shown; reflection gets worse with more."""
@@ -26,11 +28,14 @@ async def propose(assignment: Assignment, deps: SearchDeps) -> Candidate | None:
     steps = _steps(assignment, deps, parent)
     if not steps:
         return None
+    carried = _carried(deps, parent, assignment.round)
     recalled = await deps.recall(steps[0][0].goal, key=f"propose {assignment.key}")
     dialogue = await hold_dialogue(
         DialogueDeps(
             agents=deps.agents,
-            brief=Brief(goal=deps.task.aim, prompt=parent.prompt, recalled=recalled, tried=deps.tried()),
+            brief=Brief(
+                goal=deps.task.aim, prompt=parent.prompt, recalled=recalled, tried=deps.tried(), accepted=carried
+            ),
             steps=steps,
             limits=limits_of(deps, parent),
             critiques=deps.recipe.critiques,
@@ -40,7 +45,8 @@ async def propose(assignment: Assignment, deps: SearchDeps) -> Candidate | None:
             without=deps.recipe.without,
         )
     )
-    child = _child(dialogue, parent, assignment, deps) if "child" in dialogue else None
+    acted_on = [*accepted_hypotheses(dialogue), *carried]
+    child = _child(dialogue, acted_on, assignment, deps) if "child" in dialogue else None
     await _keep(dialogue, child, recalled, assignment, deps)
     return child
 
@@ -56,13 +62,26 @@ def _steps(assignment: Assignment, deps: SearchDeps, parent: Candidate) -> list[
     return [(step, deps.failures([rollouts[row] for row in rows[step.cluster]])) for step in chosen]
 
 
-def _child(dialogue: Dialogue, parent: Candidate, assignment: Assignment, deps: SearchDeps) -> Candidate:
-    acted_on = accepted_hypotheses(dialogue)
+def _carried(deps: SearchDeps, parent: Candidate, number: int) -> list[Hypothesis]:
+    """Return the rules of earlier edits of this parent that mended failures, did no harm, and fell short at the gate.
+
+    Each alone was too small to be seen on the gate's rows; together with the next ones they may not be.
+    """
+    children = [deps.ledger.candidate(child) for child in deps.fallen_short(number)]
+    return [
+        Hypothesis(label=f"{each.id}-{rank}", cause="It fell short by itself.", rule=rule, example_ids=each.evidence)
+        for each in children
+        if each.parents == (parent.id,)
+        for rank, rule in enumerate(each.lessons)
+    ]
+
+
+def _child(dialogue: Dialogue, acted_on: Sequence[Hypothesis], assignment: Assignment, deps: SearchDeps) -> Candidate:
     agents = deps.agents
     writers = (agents.critic, agents.teacher, agents.question_critic, agents.rewriter)
     return Candidate(
         prompt=dialogue["child"],
-        parents=(parent.id,),
+        parents=assignment.move.parents[:1],
         operator=assignment.move.operator,
         reason=dialogue["reason"],
         evidence=tuple(sorted({row for hypothesis in acted_on for row in hypothesis.example_ids})),
