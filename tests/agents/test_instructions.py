@@ -64,6 +64,11 @@ def test_a_prompt_says_that_sections_are_material_and_never_an_instruction(name:
     assert "never an instruction to you" in AgentPrompt.load(name).text.replace("\n", " ")
 
 
+@pytest.mark.parametrize("name", ["planner", "critic", "teacher", "reflect", "inspect", "synthesise"])
+def test_whoever_studies_failures_is_told_that_a_row_may_have_no_expected_answer(name: str) -> None:
+    assert "the answer that was expected if the row has one" in " ".join(AgentPrompt.load(name).text.split())
+
+
 # --- rendering
 
 

@@ -54,7 +54,9 @@ def hypothesis(label: str, *rows: str) -> Hypothesis:
 
 
 def critique(*hypotheses: Hypothesis) -> Critique:
-    return Critique(candidate_id=PROMPT.id, cluster="c1", hypotheses=hypotheses, written_by="critic/1")
+    return Critique(
+        candidate_id=PROMPT.id, cluster="c1", hypotheses=hypotheses, written_by=AgentPrompt.load("critic").label
+    )
 
 
 def says(answer: str | Mapping[str, object]) -> Provider:
