@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from socratune.graphs.assignment import Proposer
-from socratune.graphs.proposers import compare, demos, induce, joining, phrases, reflect, socratic
+from socratune.graphs.proposers import again, compare, demos, induce, joining, phrases, reflect, socratic
 
 OPERATORS: Mapping[str, Proposer] = {
     "socratic": socratic.propose,
@@ -13,6 +13,7 @@ OPERATORS: Mapping[str, Proposer] = {
     "gradient": reflect.gradient,
     "checklist": reflect.checklist,
     "induce": induce.induce,
+    "reconsider": again.reconsider,
     "restart": induce.restart,
     "history": induce.improve,
     "mutate": induce.mutate,

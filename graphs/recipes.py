@@ -208,7 +208,7 @@ RECIPES = {
         Recipe(
             name="auto",
             after="our own",
-            proposers=("socratic", "restart", "demos"),
+            proposers=("socratic", "restart", "reconsider", "demos"),
             search=Turns,
             evidence=Evidence(examples=20, demos=4),
             plans=True,
@@ -217,7 +217,7 @@ RECIPES = {
             staged=True,
             allocation=Paired(rows=GATE_ROWS),
             moves=1,
-            patience=5,
+            patience=8,
             baselines=True,
         ),
         Recipe(

@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from socratune.graphs.context import scored
+from pydantic import TypeAdapter
+
+from socratune.graphs.context import Plan, scored
 from socratune.memory.ledger import Ledger, Spent
-from socratune.memory.records import Candidate, CandidateId, ExampleId, Prompt, Role, Status, Verdict
+from socratune.memory.records import Candidate, CandidateId, Cluster, ExampleId, Prompt, Role, Status, Verdict
 from socratune.tools.agreement import contradictions
 from socratune.tools.search.policy import gain
 from socratune.tools.statistics import sentence
@@ -17,6 +19,9 @@ from socratune.tools.unscored import unscored
 SCHEMA_VERSION = 1
 NOTHING_LEFT = "nothing left to mend"
 """Why a search ended whose train rows showed no failure more."""
+PLATEAU = ("patience", "nothing new to try")
+"""Why a search ended that had budget left and failures to look at, and found no edit that brought more."""
+_PLAN = TypeAdapter(Plan)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +85,8 @@ class Result:
     preflight: Mapping[str, Any]
     warnings: tuple[str, ...]
     cached: int = 0
+    remaining: tuple[Cluster, ...] = ()
+    """Failures on train rows that were looked at last, when the search ended on a plateau."""
     passed_over: CandidateId | None = None
     """The last leader of the search when all of dev, or a shorter prompt, spoke for another finalist."""
     is_sealed: bool = True
@@ -96,7 +103,11 @@ class Result:
 
     @property
     def left_over(self) -> str:
-        """What more there is to gain when the train rows had nothing more to show; empty otherwise."""
+        """What more there is to gain, where the search ended because it found no way to it; empty otherwise."""
+        if self.remaining:
+            kinds = "; ".join(f"{len(each.example_ids)} x {each.signature}" for each in self.remaining)
+            tried = f"{self.edits} edits were tried, and the last ones brought nothing more"
+            return f"A prompting ceiling was reached: {tried}. Failures that remain on train rows: {kinds}."
         if self.stop_reason != NOTHING_LEFT:
             return ""
         split, score, rows = "test", self.best.test, self.verdict.n if self.verdict else 0
@@ -157,6 +168,7 @@ class Result:
             "candidate": promising,
             "errors": {**errors, "proposals": self.proposals_failed},
             "warnings": list(self.warnings),
+            "remaining": [{"failures": len(each.example_ids), "signature": each.signature} for each in self.remaining],
             "changes": [asdict(change) for change in self.changes],
         }
 
@@ -213,9 +225,15 @@ def result_of(ledger: Ledger, *, cached: int = 0) -> Result:
         preflight=preflight.body if preflight else {},
         warnings=(*settings["warnings"], *unscored(ledger), *contradictions(*ledger.agreement())),
         cached=cached,
+        remaining=_remaining(ledger) if ended.body["stop"] in PLATEAU else (),
         passed_over=_passed_over(ledger, finalist),
         is_sealed=ledger.event("test_opened:") is None,
     )
+
+
+def _remaining(ledger: Ledger) -> tuple[Cluster, ...]:
+    plans = ledger.events("plan")
+    return _PLAN.validate_python(plans[-1].body["content"]).clusters if plans else ()
 
 
 def _passed_over(ledger: Ledger, finalist: CandidateId) -> CandidateId | None:

@@ -148,8 +148,9 @@ JUDGEMENT = json_form(
 REWRITE = Form(
     name="rewrite/1",
     text="""\
-Answer with these tagged parts and nothing else; give each part that the prompt has, whole and ready to use:
-<reason>one sentence: what changed and why</reason>
+Answer with these tagged parts and nothing else; give each part that the prompt has, whole and ready to use. One line \
+break after an opening tag and one before a closing tag do not count:
+<reason>one sentence: what changed and why, or why nothing did</reason>
 <new_system>the whole new system text; leave this tag out when the prompt has no system part</new_system>
 <new_user>the whole new user text; leave this tag out when the prompt has no user part</new_user>
 If you don't know how to improve the prompt, give it back unchanged.""",

@@ -1,4 +1,4 @@
-"""Hill climbing in turns: the first operator leads while it pays, and each failure gives another one a turn."""
+"""Hill climbing in turns: one operator leads while it pays, and its failures give the others a turn."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ from socratune.tools.search.greedy import Greedy
 from socratune.tools.search.operators import Tally, operator_index, total
 from socratune.tools.search.policy import Move, Scores, Start, Told, gain
 
+PERSISTENCE = 2
+"""Failures in a row of the first operator before another one has a turn."""
+
 
 class Turns:
     """Greedy with the operator that is trusted most; when it fails, a bandit says which other one is tried next.
 
-    The first operator narrows its step from failure to failure as in `Greedy`. Between two of its moves another
-    operator has one, the one with the highest bound on paired gain per call. After a success the first one leads again.
+    The first operator narrows its step from failure to failure as in `Greedy`. After every `PERSISTENCE` failures
+    another one has a move: that with the highest bound on paired gain per call.
     """
 
     def __init__(self, start: Start) -> None:
@@ -20,6 +23,7 @@ class Turns:
         self._climb = Greedy(start)
         self._tallies = {operator: Tally() for operator in others}
         self._scores: dict[CandidateId, Scores] = {}
+        self._failed = 0
         self._resorts = False
         """Whether the next move is another operator's."""
 
@@ -44,7 +48,8 @@ class Turns:
             self._tallies[told.move.operator] = tally.plus(gained=gained, calls=max(told.cost, 1.0))
         if is_first or won:
             self._climb.tell(told)
-        self._resorts = is_first and not won and bool(self._tallies)
+        self._failed = 0 if won else self._failed + is_first
+        self._resorts = is_first and not won and bool(self._tallies) and self._failed % PERSISTENCE == 0
 
     def front(self) -> tuple[CandidateId, ...]:
         """Return the leader."""
