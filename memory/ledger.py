@@ -207,6 +207,10 @@ class Ledger:
         """Return the number of failed attempts by role."""
         return dict(tuple(row) for row in self._read(tables.FAILED, of=self.run))
 
+    def answered_since(self, key: str) -> bool:
+        """Say whether the target has answered a call since the event with this key."""
+        return bool(self._read(tables.ANSWERED_SINCE, of=self.run, key=key))
+
     # --- candidates and rollouts
 
     async def add_candidate(self, candidate: Candidate) -> None:
@@ -230,10 +234,9 @@ class Ledger:
 
     async def add_rollouts(self, new: Iterable[Rollout]) -> None:
         """Keep the rollouts that have a reward, once. One that failed is not kept: another try may succeed."""
-        kept = [each for each in new if each.reward is not None]
-        if not kept:
+        rows = [_rollout_row(self.run, each) for each in new if each.reward is not None]
+        if not rows:
             return
-        rows = [_rollout_row(self.run, each) for each in kept]
         are_new = False
         try:
             are_new = await self._insert_once(rollouts, rows) == len(rows)
@@ -249,9 +252,8 @@ class Ledger:
         return known(candidate_id, repeat)
 
     def _stored_rollouts(self, candidate_id: CandidateId, repeat: int) -> dict[ExampleId, Rollout]:
-        stored = self._read(tables.ROLLOUTS, of=self.run, by=candidate_id, time=repeat)
-        found = (_ROLLOUT.validate_json(row.body) for row in stored)
-        return {each.example_id: each for each in found}
+        found = self._read(tables.ROLLOUTS, of=self.run, by=candidate_id, time=repeat)
+        return {each.example_id: each for each in (_ROLLOUT.validate_json(row.body) for row in found)}
 
     def agreement(self) -> tuple[int, int]:
         """Return how many pairs a judge saw alike in both orders, and how many not."""
@@ -272,8 +274,7 @@ class Ledger:
 
     def events(self, *kinds: str) -> list[Event]:
         """Return events in the order in which they were recorded; of all kinds when none is named."""
-        every = self._events.all()
-        return [each for each in every if each.kind in kinds] if kinds else every
+        return [each for each in self._events.all() if not kinds or each.kind in kinds]
 
     def _events_after(self, seq: int) -> Iterator[tuple[int, str, Event]]:
         found = self._read(tables.EVENTS, of=self.run, last=seq)

@@ -93,12 +93,18 @@ FAILED = (
     .where(calls.c.run == sa.bindparam("of"), calls.c.state.in_(("failed", "cut", "broke")))
     .group_by(calls.c.role)
 )
+_THEN = sa.select(events.c.after_call).where(events.c.run == sa.bindparam("of"), events.c.key == sa.bindparam("key"))
+_ANSWERED = (calls.c.role == "target", calls.c.state.in_(("completed", "cut")))
+ANSWERED_SINCE = (
+    sa.select(calls.c.id)
+    .where(calls.c.run == sa.bindparam("of"), calls.c.id > _THEN.scalar_subquery(), *_ANSWERED)
+    .limit(1)
+)
 _MADE = sa.select(sa.func.count()).where(
     calls.c.run == sa.bindparam("of"),
     calls.c.id <= events.c.after_call,
-    calls.c.role == "target",
     calls.c.phase != "test",
-    calls.c.state.in_(("completed", "cut")),
+    *_ANSWERED,
 )
 SEARCHED = (
     sa.select(events, _MADE.scalar_subquery().label("made"))
