@@ -14,8 +14,9 @@ import typer
 
 from socratune.evals.arms import Trial, run
 from socratune.evals.results import complete
-from socratune.evals.worlds import FROZEN, OPEN, STRENGTHS
+from socratune.evals.worlds import STRENGTHS
 from socratune.graphs.recipes import RECIPES
+from socratune.tools.simulator.builtin import FROZEN, OPEN
 
 LISTED = "Names with commas between them."
 

@@ -1,19 +1,14 @@
-"""The worlds of the suites, by what they are for, and what tells one state of a world from another."""
+"""Which group of the tables a world is in, and what tells one state of a world from another."""
 
 from __future__ import annotations
 
 from functools import cache
 
 from socratune.memory.records import digest
+from socratune.tools.simulator.builtin import FROZEN, NULLS
 from socratune.tools.simulator.own_rows import own_rows
 from socratune.tools.simulator.world import load_world
 
-OPEN = ("ticket-routing", "moderation", "invoices", "house-arithmetic", "prerequisite", "local-optimum")
-"""Those that recipes are designed and tuned on."""
-FROZEN = ("regions", "label-free", "defective-seed", "noisy", "long", "unfixable")
-"""Those that are run once a release, and that nothing is tuned on."""
-NULLS = ("null-ideal", "null-churn", "null-shuffled-moderation", "null-shuffled-tickets")
-"""Those in which no prompt is better than the seed."""
 STRENGTHS = ("strong", "weak")
 """Of the simulated optimizer."""
 

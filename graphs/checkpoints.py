@@ -13,8 +13,8 @@ from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import Command, Durability
 from langsmith import tracing_context
 
-STEPS = 2_000
-"""Most steps of one graph in one run."""
+STEPS = 10_000
+"""Most steps of one graph in one run: more than the 1,000 rounds of seven steps that no recipe exceeds."""
 
 
 @asynccontextmanager

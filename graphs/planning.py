@@ -26,7 +26,7 @@ SOME_FAILURES = 8
 """Failures looked at in later rounds, when few are left."""
 FEW_FAILURES = 3
 IDLE_ROUNDS = 5
-"""Rounds in a row without a child that was worth a call; then nothing new is left to try."""
+"""Rounds in a row that asked the target nothing new; then nothing is left to try."""
 BLOCK = 12
 """Train rows run at a time while failures are collected."""
 
@@ -142,10 +142,13 @@ async def choose(state: SearchState, runtime: Runtime[SearchDeps]) -> Command[Li
 
 
 def _is_idle(deps: SearchDeps, number: int) -> bool:
-    """Say whether the latest rounds brought neither a child that was run nor a reply that could not be read."""
-    run = {event.body["round"] for event in deps.ledger.events("judged") if event.body["outcome"] != "refused"}
+    """Say whether the latest rounds brought neither an answer of the target nor a reply that could not be read.
+
+    A round without a child may have run train rows for the first time, and the next ones may find failures.
+    """
+    first = number - IDLE_ROUNDS
     failed = {event.body["round"] for event in deps.ledger.events("proposal") if event.body["failed"]}
-    return number > IDLE_ROUNDS and not (run | failed).intersection(range(number - IDLE_ROUNDS, number))
+    return first > 0 and failed.isdisjoint(range(first, number)) and not deps.ledger.answered_since(f"moves:{first}")
 
 
 def _planned(deps: SearchDeps, number: int) -> Plan:

@@ -18,6 +18,8 @@ Agent = Literal["planner", "teacher", "critic"]
 question is accepted as it comes."""
 Check = Literal["changed", "mended"]
 """What an edit must do on the failures that caused it before it sees dev rows: change an answer, or mend one."""
+FROM_FAILURES = frozenset({"socratic", "reflect", "gradient", "checklist"})
+"""Operators by which agents are shown failures."""
 UNTIL_SPENT = 1_000
 """Rounds, or rounds without success, that no budget pays for."""
 
@@ -87,6 +89,11 @@ class Recipe:
     `pairwise`: a judge who sees no label and compares each answer with that of the user's own prompt.
     """
     needs: tuple[Need, ...] = ()
+
+    @property
+    def sees_errors(self) -> bool:
+        """Whether its agents are shown failures, so that there is something to be shuffled for the control."""
+        return self.rounds > 0 and not FROM_FAILURES.isdisjoint(self.proposers)
 
     def refusal(self, task: Task, examples: Sequence[Example]) -> str:
         """Say why this recipe cannot work on a task; empty when it can."""

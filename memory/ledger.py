@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import reduce
 from pathlib import Path
@@ -20,6 +20,7 @@ from pydantic import TypeAdapter
 from socratune.memory import tables
 from socratune.memory.calls import CallStart, PaidReply
 from socratune.memory.errors import RunOwned
+from socratune.memory.known import Appended, OwnRollouts
 from socratune.memory.plain import as_json
 from socratune.memory.records import Candidate, CandidateId, ExampleId, Role, Rollout
 from socratune.memory.sessions import begin_session, minutes_worked
@@ -87,6 +88,9 @@ class Ledger:
         self._engine = engine
         self._fence: int | None = None
         self._begun: set[str] | None = None
+        self._candidates: dict[CandidateId, Candidate] = {}
+        self._events = Appended(self._events_after)
+        self._own_rollouts = OwnRollouts(self._stored_rollouts)
         self._writer = GroupWriter(engine, self._check_fence) if durable else DirectWriter(engine)
 
     @classmethod
@@ -116,7 +120,7 @@ class Ledger:
         statement = statement.values(after_call=tables.LAST_CALL) if table is events else statement
         return await self._writer.awrite(lambda c: c.execute(statement, list(rows)).rowcount)
 
-    def _read(self, query: sa.Select[Any], **values: str) -> list[Any]:
+    def _read(self, query: sa.Select[Any], **values: str | int) -> list[Any]:
         with self._engine.connect() as connection:
             return list(connection.execute(query, values))
 
@@ -195,22 +199,17 @@ class Ledger:
         What was cut counts like a completed call; what broke off is paid for, and is no call of its own. Without the
         `copied` ones it is what this run really paid.
         """
-        usd = calls.c.usd if state == "completed" else calls.c.reserved_usd
-        states = ("completed", "cut", "broke") if state == "completed" else (state,)
-        count = sa.func.sum(sa.case((calls.c.state == "broke", 0), else_=1))
-        sums = (sa.func.sum(calls.c[name]).label(name) for name in ("tokens_in", "tokens_out", "tokens_cached"))
-        amounts = (count.label("calls"), sa.func.sum(usd).label("usd"), *sums)
-        query = sa.select(calls.c.role, *amounts).where(calls.c.run == self.run, calls.c.state.in_(states))
-        query = query if copied else query.where(calls.c.shared == 0)
-        found = (row._asdict() for row in self._read(query.group_by(calls.c.role)))
+        found = (row._asdict() for row in self._read(tables.used(state, copied=copied), of=self.run))
         used: dict[Role, Spent] = {each.pop("role"): Spent(**each) for each in found}
         return {role: replace(each, rollouts=each.calls * (role == "target")) for role, each in used.items()}
 
     def failed(self) -> dict[Role, int]:
         """Return the number of failed attempts by role."""
-        failed = calls.c.state.in_(("failed", "cut", "broke"))
-        query = sa.select(calls.c.role, sa.func.count()).where(calls.c.run == self.run, failed)
-        return dict(tuple(row) for row in self._read(query.group_by(calls.c.role)))
+        return dict(tuple(row) for row in self._read(tables.FAILED, of=self.run))
+
+    def answered_since(self, key: str) -> bool:
+        """Say whether the target has answered a call since the event with this key."""
+        return bool(self._read(tables.ANSWERED_SINCE, of=self.run, key=key))
 
     # --- candidates and rollouts
 
@@ -221,38 +220,40 @@ class Ledger:
 
     def candidate(self, candidate_id: CandidateId) -> Candidate:
         """Return a candidate. Raises `KeyError` when it was never added."""
-        query = sa.select(candidates.c.body).where(candidates.c.run == self.run)
-        found = self._read(query.where(candidates.c.id == candidate_id))
-        if not found:
-            raise KeyError(candidate_id)
-        return _CANDIDATE.validate_json(found[0].body)
+        if candidate_id not in self._candidates:
+            found = self._read(tables.CANDIDATE, of=self.run, id=candidate_id)
+            if not found:
+                raise KeyError(candidate_id)
+            self._candidates[candidate_id] = _CANDIDATE.validate_json(found[0].body)
+        return self._candidates[candidate_id]
 
     def candidates(self) -> dict[CandidateId, Candidate]:
         """Return all candidates by id."""
-        query = sa.select(candidates.c.body).where(candidates.c.run == self.run).order_by(candidates.c.id)
-        return {each.id: each for each in (_CANDIDATE.validate_json(row.body) for row in self._read(query))}
+        query = sa.select(candidates.c.id).where(candidates.c.run == self.run).order_by(candidates.c.id)
+        return {row.id: self.candidate(row.id) for row in self._read(query)}
 
     async def add_rollouts(self, new: Iterable[Rollout]) -> None:
         """Keep the rollouts that have a reward, once. One that failed is not kept: another try may succeed."""
-        rows = [
-            {
-                "run": self.run,
-                "candidate": each.candidate_id,
-                "example": each.example_id,
-                "repeat": each.repeat,
-                "body": as_json(each),
-            }
-            for each in new
-            if each.reward is not None
-        ]
-        if rows:
-            await self._insert_once(rollouts, rows)
+        rows = [_rollout_row(self.run, each) for each in new if each.reward is not None]
+        if not rows:
+            return
+        are_new = False
+        try:
+            are_new = await self._insert_once(rollouts, rows) == len(rows)
+        finally:
+            if not are_new:  # a cancelled wait does not say what was written, and of two the first stands
+                self._own_rollouts.forget()
+        for row in rows:
+            self._own_rollouts.add(_ROLLOUT.validate_json(row["body"]))
 
     def rollouts(self, candidate_id: CandidateId, *, repeat: int = 0) -> dict[ExampleId, Rollout]:
-        """Return a candidate's rollouts by example."""
-        same = (rollouts.c.run == self.run, rollouts.c.candidate == candidate_id, rollouts.c.repeat == repeat)
-        found = (_ROLLOUT.validate_json(row.body) for row in self._read(sa.select(rollouts.c.body).where(*same)))
-        return {each.example_id: each for each in found}
+        """Return a candidate's rollouts by example. Who does not own the run reads them from the disk each time."""
+        known = self._stored_rollouts if self._fence is None else self._own_rollouts.of
+        return known(candidate_id, repeat)
+
+    def _stored_rollouts(self, candidate_id: CandidateId, repeat: int) -> dict[ExampleId, Rollout]:
+        found = self._read(tables.ROLLOUTS, of=self.run, by=candidate_id, time=repeat)
+        return {each.example_id: each for each in (_ROLLOUT.validate_json(row.body) for row in found)}
 
     def agreement(self) -> tuple[int, int]:
         """Return how many pairs a judge saw alike in both orders, and how many not."""
@@ -264,32 +265,30 @@ class Ledger:
 
     async def record(self, event: Event) -> bool:
         """Keep an event; returns False when its key is there already."""
-        row = {
-            "run": self.run,
-            "key": event.key,
-            "kind": event.kind,
-            "body": json.dumps(event.body, sort_keys=True),
-            "at": time.time(),
-        }
-        return await self._insert_once(events, [row]) > 0
+        row = {"run": self.run, "key": event.key, "kind": event.kind, "at": time.time()}
+        return await self._insert_once(events, [row | {"body": json.dumps(event.body, sort_keys=True)}]) > 0
 
     def event(self, key: str) -> Event | None:
         """Return the event with this key."""
-        found = self._read(sa.select(events).where(events.c.run == self.run, events.c.key == key))
-        return _event(found[0]) if found else None
+        return self._events.get(key)
 
     def events(self, *kinds: str) -> list[Event]:
         """Return events in the order in which they were recorded; of all kinds when none is named."""
-        query = sa.select(events).where(events.c.run == self.run).order_by(events.c.seq)
-        return [_event(row) for row in self._read(query.where(events.c.kind.in_(kinds)) if kinds else query)]
+        return [each for each in self._events.all() if not kinds or each.kind in kinds]
+
+    def _events_after(self, seq: int) -> Iterator[tuple[int, str, Event]]:
+        found = self._read(tables.EVENTS, of=self.run, last=seq)
+        return ((row.seq, row.key, _event(row)) for row in found)
 
     def searched_before(self, kind: str) -> list[tuple[Event, int]]:
         """Return events in order, each with the target calls that the search had made before; the test's are none."""
-        made = sa.select(sa.func.count()).where(calls.c.run == self.run, calls.c.id <= events.c.after_call)
-        made = made.where(calls.c.role == "target", calls.c.phase != "test", calls.c.state.in_(("completed", "cut")))
-        query = sa.select(events, made.scalar_subquery().label("made")).where(events.c.run == self.run)
-        found = self._read(query.where(events.c.kind == kind).order_by(events.c.seq))
+        found = self._read(tables.SEARCHED, of=self.run, kind=kind)
         return [(_event(row), int(row.made)) for row in found]
+
+
+def _rollout_row(run: str, rollout: Rollout) -> dict[str, Any]:
+    same = {"run": run, "candidate": rollout.candidate_id, "example": rollout.example_id, "repeat": rollout.repeat}
+    return {**same, "body": as_json(rollout)}
 
 
 def _billed(paid: PaidReply) -> dict[str, float]:

@@ -68,14 +68,61 @@ events = sa.Table(
     sa.UniqueConstraint("run", "key"),
 )
 
-# What every call runs, built once: building a statement takes longer than running it.
+# What every call and every round runs, built once: building a statement takes longer than running it.
 _THIS = (calls.c.run == sa.bindparam("of"), calls.c.key == sa.bindparam("called"))
 _USED = (calls.c.tokens_in, calls.c.tokens_out, calls.c.tokens_cached, calls.c.usd)
 PAID = sa.select(calls.c.reply.label("text"), *_USED).where(*_THIS, calls.c.state == "completed").limit(1)
 CUT = sa.select(calls.c.error).where(*_THIS, calls.c.state == "cut").limit(1)
 BEGIN = sa.insert(calls)
 SETTLE = sa.update(calls).where(calls.c.id == sa.bindparam("call"))
+CANDIDATE = sa.select(candidates.c.body).where(
+    candidates.c.run == sa.bindparam("of"), candidates.c.id == sa.bindparam("id")
+)
+ROLLOUTS = sa.select(rollouts.c.body).where(
+    rollouts.c.run == sa.bindparam("of"),
+    rollouts.c.candidate == sa.bindparam("by"),
+    rollouts.c.repeat == sa.bindparam("time"),
+)
+EVENTS = (
+    sa.select(events)
+    .where(events.c.run == sa.bindparam("of"), events.c.seq > sa.bindparam("last"))
+    .order_by(events.c.seq)
+)
+FAILED = (
+    sa.select(calls.c.role, sa.func.count())
+    .where(calls.c.run == sa.bindparam("of"), calls.c.state.in_(("failed", "cut", "broke")))
+    .group_by(calls.c.role)
+)
+_THEN = sa.select(events.c.after_call).where(events.c.run == sa.bindparam("of"), events.c.key == sa.bindparam("key"))
+_ANSWERED = (calls.c.role == "target", calls.c.state.in_(("completed", "cut")))
+ANSWERED_SINCE = (
+    sa.select(calls.c.id)
+    .where(calls.c.run == sa.bindparam("of"), calls.c.id > _THEN.scalar_subquery(), *_ANSWERED)
+    .limit(1)
+)
+_MADE = sa.select(sa.func.count()).where(
+    calls.c.run == sa.bindparam("of"),
+    calls.c.id <= events.c.after_call,
+    calls.c.phase != "test",
+    *_ANSWERED,
+)
+SEARCHED = (
+    sa.select(events, _MADE.scalar_subquery().label("made"))
+    .where(events.c.run == sa.bindparam("of"), events.c.kind == sa.bindparam("kind"))
+    .order_by(events.c.seq)
+)
 LAST_CALL = sa.select(sa.func.coalesce(sa.func.max(calls.c.id), 0)).scalar_subquery()
+
+
+def used(state: str, *, copied: bool) -> sa.Select[Any]:
+    """Return what sums up, by role, the calls in a state; `completed` takes in what was cut and what broke off."""
+    usd = calls.c.usd if state == "completed" else calls.c.reserved_usd
+    states = ("completed", "cut", "broke") if state == "completed" else (state,)
+    count = sa.func.sum(sa.case((calls.c.state == "broke", 0), else_=1))
+    sums = (sa.func.sum(calls.c[name]).label(name) for name in ("tokens_in", "tokens_out", "tokens_cached"))
+    query = sa.select(calls.c.role, count.label("calls"), sa.func.sum(usd).label("usd"), *sums)
+    query = query.where(calls.c.run == sa.bindparam("of"), calls.c.state.in_(states)).group_by(calls.c.role)
+    return query if copied else query.where(calls.c.shared == 0)
 
 
 def connect(where: Path | str, tables: sa.MetaData, *, durable: bool = True) -> sa.Engine:

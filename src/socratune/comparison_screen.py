@@ -128,9 +128,9 @@ def _controls(found: Compared) -> Iterator[str]:
 
 def _differing(found: Compared) -> Iterator[str]:
     for line in found.lines:
-        differs: str = getattr(RECIPES.get(line.name), "differs", "")
-        if differs:
-            yield f"{line.name} is our reading; it differs in {differs}"
+        recipe = RECIPES.get(line.name)
+        if recipe is not None and recipe.differs:
+            yield f"{line.name} is our reading; it differs in {recipe.differs}"
 
 
 def _amount(calls: int, usd: float) -> str:

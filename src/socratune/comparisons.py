@@ -30,8 +30,6 @@ from socratune.tools.splits import split
 from socratune.tools.task_files import LoadedTask
 
 SHUFFLED = "shuffled errors"
-BLIND = frozenset({"seed", "few-shot", "ape", "capo", "evoprompt", "miprov2", "opro", "plum", "spo"})
-"""Recipes that are shown no failures, so that there are none to be shuffled."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,9 +71,8 @@ def arms_of(recipes: str, *, shuffled: bool) -> tuple[Arm, ...]:
     names = list(dict.fromkeys(name.strip() for name in recipes.split(",") if name.strip()))
     if not names:
         raise BadInput("names no recipe", place="--recipes", cure="name some: --recipes auto,gepa")
-    for name in names:
-        recipe_named(name)
-    controls = [Arm(recipe=name, shuffled=True) for name in names if shuffled and name not in BLIND]
+    seeing = [name for name in names if recipe_named(name).sees_errors]
+    controls = [Arm(recipe=name, shuffled=True) for name in seeing if shuffled]
     return (*(Arm(recipe=name) for name in names), *controls)
 
 

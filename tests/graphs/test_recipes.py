@@ -11,7 +11,7 @@ from tests.graphs.scene import carry_out, home_at, keys, ledger_of, models, orde
 
 from socratune.graphs.engine import Order
 from socratune.graphs.operators import OPERATORS
-from socratune.graphs.recipe import Evidence, Recipe
+from socratune.graphs.recipe import FROM_FAILURES, Evidence, Recipe
 from socratune.graphs.recipes import METHODS, RECIPES, recipe_named
 from socratune.memory.errors import BadInput
 from socratune.memory.records import Budget
@@ -91,6 +91,21 @@ def test_what_tries_worked_examples_is_refused_for_an_application(recipe: str) -
     made = order_for(recipe)
     refused = RECIPES[recipe].refusal(replace(made.task, target=f"{CODE}answer.py:answer"), made.examples)
     assert "worked examples" in refused
+
+
+def test_errors_are_shuffled_only_where_agents_are_shown_any() -> None:
+    seeing = {name for name, recipe in RECIPES.items() if recipe.sees_errors}
+    published = {"mars", "promptagent", "promptwizard", "protegi", "pe2", "gepa", "textgrad"}
+    assert seeing == published | {"auto", "rewrite-best-of-n", "random"}
+    assert set(OPERATORS) >= FROM_FAILURES
+
+
+@pytest.mark.parametrize("recipe", ["opro", "plum"])
+def test_shuffled_errors_change_nothing_for_a_recipe_that_sees_none(tmp_path: Path, recipe: str) -> None:
+    made = order_for(recipe)
+    shuffled = replace(made, settings=replace(made.settings, shuffle_errors=True))
+    one, other = (record(carry_out(each, home_at(tmp_path / str(n)))) for n, each in enumerate((made, shuffled)))
+    assert one == other
 
 
 def test_a_name_nobody_knows_is_answered_with_the_nearest() -> None:

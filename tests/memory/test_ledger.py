@@ -314,6 +314,17 @@ async def test_an_event_knows_the_target_calls_that_the_search_had_made(ledger: 
     assert ledger.searched_before("leader") == found
 
 
+async def test_only_an_answer_of_the_target_counts_as_one_since_an_event(ledger: Ledger) -> None:
+    await pay(ledger, "before")
+    await ledger.record(Event(key="moves:1", kind="moves", body={}))
+    await pay(ledger, "asked", "optimizer")
+    await ledger.fail_call(await ledger.begin_call(start("failed")), "busy")
+    assert not ledger.answered_since("moves:1")
+    await pay(ledger, "after")
+    assert ledger.answered_since("moves:1")
+    assert not ledger.answered_since("moves:2")
+
+
 async def test_a_ledger_that_need_not_last_keeps_the_same_facts(tmp_path: Path) -> None:
     for durable in (False, True):
         ledger = Ledger.open(tmp_path / "ledger.db", "run", durable=durable)

@@ -5,15 +5,12 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from socratune.graphs.recipe import Recipe
-from socratune.graphs.recipes import RECIPES, recipe_named
-from socratune.memory.errors import BadInput
+from socratune.graphs.recipes import RECIPES
 from socratune.memory.lessons import Lessons
 from socratune.memory.runs import Home
 
@@ -118,26 +115,18 @@ def test_table_names_arms_amounts_and_a_winner_only_when_there_is_one(command: C
 
 
 def test_arm_that_is_refused_is_listed_with_its_reason_and_the_rest_goes_on(
-    command: Command, desk: Path, monkeypatch: pytest.MonkeyPatch, idle: str
+    command: Command, desk: Path, idle: str
 ) -> None:
+    labelled = "expected: queue  # by hand\nmetric: exact"
+    desk.write_text(desk.read_text().replace(labelled, 'metric: {rubric: "Names the right queue"}'))
     words = ["compare", desk, "--seeds", "1", *SMALL, "--json", "--recipes"]
-    monkeypatch.setitem(RECIPES, "broken", replace(RECIPES["auto"], name="broken"))
-    monkeypatch.setattr("socratune.orders.recipe_named", _refusing("broken"))
-    record = command(*words, f"broken,{idle}").json
-    assert record["refused"] == {"broken": "this task has no labels"}
+    record = command(*words, f"ape,{idle}").json
+    assert list(record["refused"]) == ["ape"]
+    assert "no row has an expected answer" in record["refused"]["ape"]
     assert [arm["recipe"] for arm in record["arms"]] == [idle]
-    alone = command(*words, "broken")
+    alone = command(*words, "ape")
     assert alone.code == 2
-    assert "this task has no labels" in alone.err
-
-
-def _refusing(name: str) -> Callable[[str], Recipe]:
-    def named(given: str) -> Recipe:
-        if given == name:
-            raise BadInput("this task has no labels")
-        return recipe_named(given)
-
-    return named
+    assert "no row has an expected answer" in alone.err
 
 
 @pytest.mark.parametrize(
