@@ -56,6 +56,8 @@ async def _plan(deps: SearchDeps, number: int, *, leader: Candidate, stale: int)
     """Collect the leader's failures, group them, and let the planner rank the groups."""
     wanted = (MANY_FAILURES if number == 1 else SOME_FAILURES) * (1 + stale)
     failures = await _failures(deps, leader, wanted, number)
+    if len(failures) <= FEW_FAILURES:
+        failures = await _confirmed(deps, leader, failures)
     groups = clusters([(failure.example, failure.rollout) for failure in failures])
     # A fresh plan needs the planner's judgment; after a success the largest clusters of what is left will do.
     ask_planner = (number == 1 or stale > 0) and "planner" not in deps.recipe.without
@@ -78,6 +80,13 @@ async def _failures(deps: SearchDeps, leader: Candidate, wanted: int, number: in
         done += await deps.evaluator.score(leader, rows[len(done) : len(done) + BLOCK], phase="search")
         failed = deps.failures(done)
     return failed
+
+
+async def _confirmed(deps: SearchDeps, leader: Candidate, failures: Sequence[Failure]) -> list[Failure]:
+    """Return the failures that fail a second time: of the last few many are chance, and no edit mends chance."""
+    rows = [deps.train_by_id[failure.example.id] for failure in failures]
+    again = await deps.evaluator.score(leader, rows, phase="search", repeat=1)
+    return [failure for failure, second in zip(failures, again, strict=True) if second.reward != 1]
 
 
 async def _hardest_first(deps: SearchDeps, leader: Candidate, number: int) -> tuple[list[Example], int]:
