@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 class Appended(Generic[T]):
-    """Rows that are numbered as they come, by key. Each look at them reads only those that came since the last."""
+    """Rows that one process numbers as they come, by key. Each look at them reads only those since the last."""
 
     def __init__(self, read: Callable[[int], Iterable[tuple[int, str, T]]]) -> None:
         """`read` returns number, key and row of all that come after a number, in order; numbers begin at 1."""
