@@ -7,7 +7,7 @@ The search sees train and dev rows only. The test rows live in `Sealed`, which i
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -56,6 +56,7 @@ MOST_TRIED = 8
 """Tested edits that agents are shown, the latest."""
 TURNED_DOWN = "rejected after"
 """How the outcome of a child begins that failed a stage of the gate."""
+MENDED_NONE = "mended none of its failures"
 SEED = Move(operator="seed", parents=())
 """The move that brought the user's own prompt."""
 _LESSONS = TypeAdapter(tuple[Lesson, ...])
@@ -119,12 +120,12 @@ class SearchDeps:
         return sum(body["child"] not in accepted for body in before)
 
     def fallen_short(self, number: int) -> list[CandidateId]:
-        """Return the children of rounds before this one that the gate turned down although they did no harm."""
+        """Return the children of rounds before this one that were turned down and did no harm that was seen."""
         judged = {event.body["child"]: event.body for event in self.ledger.events("judged")}
         return [
             CandidateId(child)
             for child, body in judged.items()
-            if body["round"] < number and body["outcome"].startswith(TURNED_DOWN) and body["gain"] >= 0
+            if body["round"] < number and body["outcome"].startswith((TURNED_DOWN, MENDED_NONE)) and body["gain"] >= 0
         ]
 
     def policy(self) -> SearchPolicy:
@@ -151,9 +152,10 @@ class SearchDeps:
         known = self.ledger.rollouts(CandidateId(candidate))
         return scored([known[example.id] for example in self.dev if example.id in known])
 
-    def tried(self) -> tuple[Attempt, ...]:
+    def tried(self, *, but: Collection[CandidateId] = ()) -> tuple[Attempt, ...]:
         """Return the edits that were tested, the latest last."""
-        judged = [event.body for event in self.ledger.events("judged") if event.body["content"]["rules"]]
+        known = [event.body for event in self.ledger.events("judged") if event.body["content"]["rules"]]
+        judged = [body for body in known if body["child"] not in but]
         return tuple(
             Attempt(candidate=self.ledger.candidate(CandidateId(body["child"])), outcome=outcome_of(body))
             for body in judged[-MOST_TRIED:]

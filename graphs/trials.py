@@ -10,7 +10,7 @@ from langgraph.runtime import Runtime
 from langgraph.types import Overwrite
 from pydantic import TypeAdapter
 
-from socratune.graphs.context import TURNED_DOWN, SearchDeps, candidate_of, differences, scored
+from socratune.graphs.context import MENDED_NONE, TURNED_DOWN, SearchDeps, candidate_of, differences, scored
 from socratune.graphs.recipe import Recipe
 from socratune.graphs.state import SearchState
 from socratune.memory.errors import Paused
@@ -127,7 +127,7 @@ async def _no_effect(deps: SearchDeps, child: Candidate, parent: Candidate) -> s
         return "changed none of its failures"
     before = scored([known[row.id] for row in rows])
     mends = sum(differences(scored(list(after.values())), before)) > 0
-    return "" if mends or deps.recipe.check == "changed" else "mended none of its failures"
+    return "" if mends or deps.recipe.check == "changed" else MENDED_NONE
 
 
 async def race(state: SearchState, runtime: Runtime[SearchDeps]) -> SearchState:

@@ -17,6 +17,6 @@ async def reconsider(assignment: Assignment, deps: SearchDeps) -> Candidate | No
     before = deps.dev_scores(parent)
     fallen = [deps.ledger.candidate(child) for child in deps.fallen_short(assignment.round)]
     open_still = [
-        each for each in fallen if each.parents[0] == parent and len(deps.dev_scores(each.id)) < len(deps.dev)
+        each for each in fallen if each.parents[0] == parent and 0 < len(deps.dev_scores(each.id)) < len(deps.dev)
     ]
     return max(open_still, key=lambda each: (gain(deps.dev_scores(each.id), before), each.id), default=None)

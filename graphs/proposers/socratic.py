@@ -28,13 +28,20 @@ async def propose(assignment: Assignment, deps: SearchDeps) -> Candidate | None:
     steps = _steps(assignment, deps, parent)
     if not steps:
         return None
-    carried = _carried(deps, parent, assignment.round)
+    short = [
+        each for each in map(deps.ledger.candidate, deps.fallen_short(assignment.round)) if each.parents == (parent.id,)
+    ]
+    carried = _rules_of(short)
     recalled = await deps.recall(steps[0][0].goal, key=f"propose {assignment.key}")
     dialogue = await hold_dialogue(
         DialogueDeps(
             agents=deps.agents,
             brief=Brief(
-                goal=deps.task.aim, prompt=parent.prompt, recalled=recalled, tried=deps.tried(), accepted=carried
+                goal=deps.task.aim,
+                prompt=parent.prompt,
+                recalled=recalled,
+                tried=deps.tried(but=[each.id for each in short]),
+                accepted=carried,
             ),
             steps=steps,
             limits=limits_of(deps, parent),
@@ -62,16 +69,14 @@ def _steps(assignment: Assignment, deps: SearchDeps, parent: Candidate) -> list[
     return [(step, deps.failures([rollouts[row] for row in rows[step.cluster]])) for step in chosen]
 
 
-def _carried(deps: SearchDeps, parent: Candidate, number: int) -> list[Hypothesis]:
-    """Return the rules of earlier edits of this parent that mended failures, did no harm, and fell short at the gate.
+def _rules_of(short: Sequence[Candidate]) -> list[Hypothesis]:
+    """Return the rules of earlier edits of a prompt that did no harm and fell short.
 
-    Each alone was too small to be seen on the gate's rows; together with the next ones they may not be.
+    Each alone was too small to be seen, or mends nothing without another; together with the next ones it may.
     """
-    children = [deps.ledger.candidate(child) for child in deps.fallen_short(number)]
     return [
         Hypothesis(label=f"{each.id}-{rank}", cause="It fell short by itself.", rule=rule, example_ids=each.evidence)
-        for each in children
-        if each.parents == (parent.id,)
+        for each in short
         for rank, rule in enumerate(each.lessons)
     ]
 
