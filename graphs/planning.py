@@ -56,7 +56,7 @@ async def _plan(deps: SearchDeps, number: int, *, leader: Candidate, stale: int)
     """Collect the leader's failures, group them, and let the planner rank the groups."""
     wanted = (MANY_FAILURES if number == 1 else SOME_FAILURES) * (1 + stale)
     failures = await _failures(deps, leader, wanted, number)
-    if len(failures) <= FEW_FAILURES:
+    if deps.recipe.doubts and len(failures) <= FEW_FAILURES:
         failures = await _confirmed(deps, leader, failures)
     groups = clusters([(failure.example, failure.rollout) for failure in failures])
     # A fresh plan needs the planner's judgment; after a success the largest clusters of what is left will do.

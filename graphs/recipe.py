@@ -67,6 +67,10 @@ class Recipe:
     """Whether failures are clustered and ranked before each round; moves then have a focus."""
     critiques: int = 1
     """How often the critic of a dialogue is asked about each cluster; what several answers name is pooled."""
+    carries: bool = False
+    """Whether rules of edits that fell short alone are written into the next edit of the same prompt."""
+    doubts: bool = False
+    """Whether the last few failures are run again before they are believed."""
     without: frozenset[Agent] = frozenset()
     """Agents left out, to see what they are worth."""
     check: Check = "changed"

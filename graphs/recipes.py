@@ -213,6 +213,8 @@ RECIPES = {
             evidence=Evidence(examples=20, demos=4),
             plans=True,
             critiques=3,
+            carries=True,
+            doubts=True,
             check="mended",
             staged=True,
             allocation=Paired(rows=GATE_ROWS),

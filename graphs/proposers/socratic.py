@@ -28,9 +28,7 @@ async def propose(assignment: Assignment, deps: SearchDeps) -> Candidate | None:
     steps = _steps(assignment, deps, parent)
     if not steps:
         return None
-    short = [
-        each for each in map(deps.ledger.candidate, deps.fallen_short(assignment.round)) if each.parents == (parent.id,)
-    ]
+    short = _fallen_short(assignment, deps) if deps.recipe.carries else []
     carried = _rules_of(short)
     recalled = await deps.recall(steps[0][0].goal, key=f"propose {assignment.key}")
     dialogue = await hold_dialogue(
@@ -67,6 +65,11 @@ def _steps(assignment: Assignment, deps: SearchDeps, parent: Candidate) -> list[
     rollouts = deps.ledger.rollouts(parent.id)
     rows = {cluster.id: cluster.example_ids[:MOST_SHOWN] for cluster in plan.clusters}
     return [(step, deps.failures([rollouts[row] for row in rows[step.cluster]])) for step in chosen]
+
+
+def _fallen_short(assignment: Assignment, deps: SearchDeps) -> list[Candidate]:
+    known = map(deps.ledger.candidate, deps.fallen_short(assignment.round))
+    return [each for each in known if each.parents == assignment.move.parents]
 
 
 def _rules_of(short: Sequence[Candidate]) -> list[Hypothesis]:
