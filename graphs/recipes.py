@@ -270,6 +270,8 @@ def recipe_named(name: str) -> Recipe:
     """Return a recipe. Raises `BadInput` with the nearest name when there is none."""
     if name in RECIPES:
         return RECIPES[name]
+    if name in METHODS:
+        raise BadInput(f"this version has no recipe for the method {name!r}", cure=f"known: {', '.join(RECIPES)}")
     near = difflib.get_close_matches(name, RECIPES, n=1)
     cure = f"did you mean {near[0]!r}?" if near else f"known recipes: {', '.join(RECIPES)}"
     raise BadInput(f"unknown recipe {name!r}", cure=cure)

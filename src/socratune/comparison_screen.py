@@ -130,7 +130,7 @@ def _differing(found: Compared) -> Iterator[str]:
     for line in found.lines:
         recipe = RECIPES.get(line.name)
         if recipe is not None and recipe.differs:
-            yield f"{line.name} is our reading; it differs in {recipe.differs}"
+            yield f"{line.name} is our reading. It differs: {recipe.differs}"
 
 
 def _amount(calls: int, usd: float) -> str:
