@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from socratune.graphs.assignment import Proposer
 from socratune.graphs.proposers import again, compare, demos, induce, joining, phrases, reflect, socratic
 
+BY_CODE = frozenset({"demos", "join", "phrase", "reconsider"})
+"""Operators that ask no model."""
 OPERATORS: Mapping[str, Proposer] = {
     "socratic": socratic.propose,
     "reflect": reflect.rewrite,

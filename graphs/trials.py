@@ -11,6 +11,7 @@ from langgraph.types import Overwrite
 from pydantic import TypeAdapter
 
 from socratune.graphs.context import MENDED_NONE, TURNED_DOWN, SearchDeps, candidate_of, differences, scored
+from socratune.graphs.operators import BY_CODE
 from socratune.graphs.recipe import Recipe
 from socratune.graphs.state import SearchState
 from socratune.memory.errors import Paused
@@ -69,12 +70,19 @@ def _judged_before(deps: SearchDeps, number: int) -> Iterator[Event]:
 async def _pause_if_unreadable(deps: SearchDeps, number: int) -> None:
     straight = 0
     for event in deps.ledger.events("proposal", "paused"):
+        if event.kind == "proposal" and _operator(deps, event) in BY_CODE:
+            continue  # it says nothing of the model that the others ask
         straight = straight + 1 if event.kind == "proposal" and event.body["failed"] else 0
     if straight < STRAIGHT_FAILURES:
         return
     cause = deps.ledger.events("proposal")[-1].body["content"]["cause"]
     await deps.journal.record("paused", str(number), {"round": number, "proposals": straight}, {"cause": cause})
     raise Paused(f"{straight} proposals in a row failed; the last: {cause}")
+
+
+def _operator(deps: SearchDeps, proposal: Event) -> str:
+    number, index = proposal.key.removeprefix("proposal:").split(".")
+    return deps.moves(int(number))[int(index)].operator
 
 
 async def gate(state: SearchState, runtime: Runtime[SearchDeps]) -> SearchState:

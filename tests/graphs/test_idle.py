@@ -31,7 +31,7 @@ def last_round(ledger: Ledger) -> int:
 
 
 @pytest.mark.parametrize(
-    ("recipe", "world"), [("rewrite-best-of-n", "null-ideal"), ("gepa", "null-ideal"), ("evoprompt", "invoices")]
+    ("recipe", "world"), [("rewrite-best-of-n", "null-ideal"), ("gepa", "null-ideal"), ("plum", "invoices")]
 )
 def test_a_search_ends_when_its_rounds_ask_the_target_nothing_new(tmp_path: Path, recipe: str, world: str) -> None:
     stop, home = run(recipe, world, tmp_path)

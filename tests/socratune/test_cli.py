@@ -81,7 +81,7 @@ def spoiled(folder: Path, name: str) -> list[str | Path]:
         ("empty data", "no rows"),
         ("unknown metric", "did you mean 'exact'?"),
         ("unknown model", "did you mean 'ticket-routing'?"),
-        ("unlike any model", "known: house-arithmetic, invoices"),
+        ("unlike any model", "known: defective-seed, house-arithmetic, invoices"),
         ("recipe for a model", "'auto' is a recipe, not a model; write --recipe auto"),
         ("method for a model", "'IPC' is a recipe, not a model, and this version has no recipe of that name; known"),
         ("negative budget", "--budget"),

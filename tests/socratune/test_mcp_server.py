@@ -57,7 +57,7 @@ async def test_a_run_is_started_followed_and_read_and_what_is_not_allowed_is_one
             "start", "status", "result", "cancel", "list",
         }  # fmt: skip
         assert "--max-usd" in await refused(client, "start", task_file="paid.yaml")
-        begun = await ask(client, "start", prompt={**ASKED, "target": "sim:ticket-routing", "rollouts": 200})
+        begun = await ask(client, "start", prompt={**ASKED, "target": "sim:ticket-routing", "rollouts": 400})
         assert begun["status"] == "running"
         assert "has not ended" in await refused(client, "result", run=begun["run"])
         ended = await until_ended(client, begun["run"], heard)
