@@ -14,13 +14,9 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from socratune.agents.critic import Critic, QuestionCritic
 from socratune.agents.evaluator import Evaluator
 from socratune.agents.evidence import Attempt, Failure
-from socratune.agents.inspector import Inspector
-from socratune.agents.planner import Planner
-from socratune.agents.rewriter import Rewriter
-from socratune.agents.teacher import Teacher
+from socratune.graphs.cast import Agents
 from socratune.graphs.recipe import Recipe
 from socratune.memory.ledger import Event, Ledger
 from socratune.memory.lessons import Lessons
@@ -39,19 +35,6 @@ from socratune.tools.guard import Guard
 from socratune.tools.journal import Journal
 from socratune.tools.search.policy import Move, SearchPolicy, Start, Told, replay
 
-WRITERS = (
-    "reflect",
-    "amend",
-    "synthesise",
-    "induce",
-    "history",
-    "mutate",
-    "paraphrase",
-    "compress",
-    "crossover",
-    "compare",
-)
-"""The instructions that a rewriter may follow besides its own."""
 MOST_TRIED = 8
 """Tested edits that agents are shown, the latest."""
 TURNED_DOWN = "rejected after"
@@ -62,20 +45,6 @@ SEED = Move(operator="seed", parents=())
 _LESSONS = TypeAdapter(tuple[Lesson, ...])
 _MOVE = TypeAdapter(Move)
 _MOVES = TypeAdapter(tuple[Move, ...])
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Agents:
-    """Everyone who judges, but for the evaluator."""
-
-    planner: Planner
-    critic: Critic
-    question_critic: QuestionCritic
-    teacher: Teacher
-    rewriter: Rewriter
-    inspector: Inspector
-    writers: Mapping[str, Rewriter]
-    """By the name of their instructions, one of `WRITERS`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

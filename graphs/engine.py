@@ -9,16 +9,11 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from socratune.agents.critic import Critic, QuestionCritic
 from socratune.agents.evaluator import Evaluator
-from socratune.agents.inspector import Inspector
-from socratune.agents.instructions import AgentPrompt
-from socratune.agents.planner import Planner
-from socratune.agents.rewriter import Rewriter
 from socratune.agents.scorers import compared_scorer_of, scorer_of
-from socratune.agents.teacher import Teacher
+from socratune.graphs.cast import agents_of
 from socratune.graphs.checkpoints import checkpoints, continue_graph
-from socratune.graphs.context import WRITERS, Agents, OptimizeDeps, Sealed, SearchDeps
+from socratune.graphs.context import OptimizeDeps, Sealed, SearchDeps
 from socratune.graphs.learning import learn
 from socratune.graphs.optimize import optimize_graph
 from socratune.graphs.recipes import recipe_named
@@ -27,11 +22,11 @@ from socratune.memory.errors import BadInput
 from socratune.memory.ledger import Ledger, Spent
 from socratune.memory.lessons import Lessons
 from socratune.memory.model_options import PLAIN
-from socratune.memory.records import Candidate, Example, ExampleId, Prompt, Role, Task, digest
+from socratune.memory.records import Candidate, Example, ExampleId, Role, Task, digest
 from socratune.memory.runs import Home, RunFolder, write_once
 from socratune.tools.allotment import Allotment, allot
 from socratune.tools.caller import Caller, Line
-from socratune.tools.guard import Guard, longest_prompt
+from socratune.tools.guard import Guard
 from socratune.tools.journal import Journal, Listener
 from socratune.tools.logs import run_log
 from socratune.tools.metrics import judgements_each
@@ -290,18 +285,4 @@ def _search_deps(
         journal=journal,
         memory=lessons if order.settings.memory else None,
         memory_as_of=settings["memory_as_of"],
-    )
-
-
-def agents_of(line: Line, seed: Prompt) -> Agents:
-    """Return the agents, each with its instructions; the rewriter may answer with the longest prompt allowed."""
-    longest = replace(line, max_tokens=line.max_tokens + 2 * longest_prompt(seed))
-    return Agents(
-        planner=Planner(line=line, instructions=AgentPrompt.load("planner")),
-        critic=Critic(line=line, instructions=AgentPrompt.load("critic")),
-        question_critic=QuestionCritic(line=line, instructions=AgentPrompt.load("judge_question")),
-        teacher=Teacher(line=line, instructions=AgentPrompt.load("teacher")),
-        rewriter=Rewriter(line=longest, instructions=AgentPrompt.load("rewriter")),
-        inspector=Inspector(line=line, instructions=AgentPrompt.load("inspect")),
-        writers={name: Rewriter(line=longest, instructions=AgentPrompt.load(name)) for name in WRITERS},
     )

@@ -22,8 +22,8 @@ from langgraph.runtime import Runtime
 
 from socratune.agents.evidence import Brief, Failure
 from socratune.agents.rewriter import Findings, Limits
+from socratune.graphs.cast import Agents
 from socratune.graphs.checkpoints import continue_graph
-from socratune.graphs.context import Agents
 from socratune.graphs.recipe import Agent
 from socratune.memory.records import Critique, Hypothesis, Prompt, Question, SubGoal
 from socratune.tools.journal import Journal

@@ -31,29 +31,38 @@ async def propose(assignment: Assignment, deps: SearchDeps) -> Candidate | None:
     short = _fallen_short(assignment, deps) if deps.recipe.carries else []
     carried = _rules_of(short)
     recalled = await deps.recall(steps[0][0].goal, key=f"propose {assignment.key}")
-    dialogue = await hold_dialogue(
-        DialogueDeps(
-            agents=deps.agents,
-            brief=Brief(
-                goal=deps.task.aim,
-                prompt=parent.prompt,
-                recalled=recalled,
-                tried=deps.tried(but=[each.id for each in short]),
-                accepted=carried,
-            ),
-            steps=steps,
-            limits=limits_of(deps, parent),
-            critiques=deps.recipe.critiques,
-            attempt=deps.attempt(assignment.round),
-            journal=deps.journal,
-            key=assignment.key,
-            without=deps.recipe.without,
-        )
+    brief = Brief(
+        goal=deps.task.aim,
+        prompt=parent.prompt,
+        recalled=recalled,
+        tried=deps.tried(but=[each.id for each in short]),
+        accepted=carried,
     )
+    dialogue = await hold_dialogue(_subject(assignment, deps, parent, brief, steps))
     acted_on = [*accepted_hypotheses(dialogue), *carried]
     child = _child(dialogue, acted_on, assignment, deps) if "child" in dialogue else None
     await _keep(dialogue, child, recalled, assignment, deps)
     return child
+
+
+def _subject(
+    assignment: Assignment,
+    deps: SearchDeps,
+    parent: Candidate,
+    brief: Brief,
+    steps: Sequence[tuple[SubGoal, Sequence[Failure]]],
+) -> DialogueDeps:
+    return DialogueDeps(
+        agents=deps.agents,
+        brief=brief,
+        steps=steps,
+        limits=limits_of(deps, parent),
+        critiques=deps.recipe.critiques,
+        attempt=deps.attempt(assignment.round),
+        journal=deps.journal,
+        key=assignment.key,
+        without=deps.recipe.without,
+    )
 
 
 def _steps(assignment: Assignment, deps: SearchDeps, parent: Candidate) -> list[tuple[SubGoal, list[Failure]]]:

@@ -12,7 +12,7 @@ from tests.fakes import line_to, row
 
 from socratune.agents.evidence import Brief, Failure
 from socratune.agents.rewriter import Limits
-from socratune.graphs.engine import agents_of
+from socratune.graphs.cast import agents_of
 from socratune.graphs.socratic import ASKS, Dialogue, DialogueDeps, accepted_hypotheses, hold_dialogue, socratic_graph
 from socratune.memory.errors import MalformedReply
 from socratune.memory.ledger import Ledger
