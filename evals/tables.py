@@ -119,6 +119,7 @@ def report(outcomes: Sequence[Outcome]) -> Iterator[str]:
     for calls in sorted({outcome.trial.calls for outcome in outcomes}):
         same = [outcome for outcome in outcomes if outcome.trial.calls == calls]
         yield f"## {calls:,} search calls\n"
+        yield from _overview(same)
         for title, groups in GROUPS.items():
             suite = Suite(each for each in same if group_of(each.trial.world) in groups)
             if suite:
@@ -126,6 +127,28 @@ def report(outcomes: Sequence[Outcome]) -> Iterator[str]:
         yield from _nulls([each for each in same if group_of(each.trial.world) == "null"])
         yield from _refused(same)
     yield CAVEAT
+
+
+def _overview(outcomes: Sequence[Outcome]) -> Iterator[str]:
+    """Yield a line a recipe, with both groups of worlds side by side; empty while one of them has no run."""
+    every = [each for each in outcomes if group_of(each.trial.world) in ("open", "frozen")]
+    suite = Suite(every)
+    parts = [Suite(each for each in every if group_of(each.trial.world) == name) for name in ("open", "frozen")]
+    if not all(parts):
+        return
+    yield "| recipe | open worlds | frozen worlds | strong | weak | improved | calls to 90 % | optimizer calls |"
+    yield "| --- |" + " ---: |" * 7
+    for recipe in suite.ranked:
+        shares = [part.share(recipe) for part in parts if recipe in part.by_recipe]
+        if len(shares) < len(parts):
+            continue
+        shares += [suite.share(recipe, strength) for strength in ("strong", "weak")]
+        runs = suite.by_recipe[recipe].values()
+        improved = f"{fmean(each.status == 'improved' for each in runs):.0%}"
+        asked = f"{median(each.optimizer_calls for each in runs):.0f}"
+        cells = [*map(_share, shares), improved, _calls(suite.calls_to_near(recipe)), asked]
+        yield f"| {recipe} | {' | '.join(cells)} |"
+    yield ""
 
 
 def _group(title: str, suite: Suite) -> Iterator[str]:
