@@ -17,7 +17,7 @@ from socratune.tools.metrics import NOTHING, Metric, Score, metric_named
 from socratune.tools.model_spec import is_code
 from socratune.tools.models import allowed
 from socratune.tools.purse import Phase
-from socratune.tools.template import messages
+from socratune.tools.template import messages, shared_prefix
 
 
 class Scorer(Protocol):
@@ -63,7 +63,9 @@ class Original:
 
     async def answer(self, example: Example, *, phase: Phase) -> str:
         """Return what the prompt's first run on the row says."""
-        return await self.line.ask(messages(self.prompt, example.inputs), phase=phase)
+        prefix = shared_prefix(self.prompt, example.inputs)
+        request = messages(self.prompt, example.inputs)
+        return await self.line.ask(request, phase=phase, row=example.inputs, prefix=prefix)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -45,7 +45,6 @@ PARTS: Mapping[str, Recipe] = {
     "worked examples": _but("demos"),
     "all other operators": replace(AUTO, proposers=AUTO.proposers[:1], search=Greedy),
     "turns (a bandit over all operators)": replace(AUTO, search=partial(OperatorBandit, parents="leader")),
-    "the leader as parent (item-level Pareto)": replace(AUTO, search=OperatorBandit),
     "gate": replace(AUTO, staged=False, allocation=Everyone(rows=GATE_ROWS, keep=1)),
     "mending before the gate": replace(AUTO, check="changed"),
     "baselines": replace(AUTO, baselines=False),

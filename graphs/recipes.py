@@ -53,7 +53,7 @@ _PUBLISHED = (
         after="arXiv 2310.16427",
         differs=f"Critique and rewrite are one call, and the value of a node does not grow with its depth. {SCALED}",
         proposers=("reflect",),
-        search=partial(Mcts, width=3, depth_limit=4),
+        search=partial(Mcts, width=3),
         evidence=Evidence(rows=5, failures=5, blocks=2, passes=5, lineage=4),
         allocation=Everyone(rows=FEW_ROWS),
         moves=3,

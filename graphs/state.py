@@ -17,6 +17,6 @@ class SearchState(TypedDict, total=False):
     leader: str
     children: Annotated[list[str], joined]
     stale: int
-    """Rounds since a child was last accepted."""
+    """Rounds since another candidate came to the front."""
     stop: str
     """Why the search should end; empty while it should not."""

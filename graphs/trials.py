@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from itertools import takewhile
 from typing import Literal
 
 from langgraph.runtime import Runtime
@@ -63,19 +62,18 @@ def _may_go_on(deps: SearchDeps, child: Candidate, number: int) -> bool:
 
 def _judged_before(deps: SearchDeps, number: int) -> Iterator[Event]:
     """Return the judgements of earlier rounds: a child in a replayed round must not meet itself."""
-    events = takewhile(lambda event: event.key != f"plan:{number}", deps.ledger.events("judged", "plan"))
-    return (event for event in events if event.kind == "judged")
+    return (event for event in deps.ledger.events("judged") if event.body["round"] < number)
 
 
 async def _pause_if_unreadable(deps: SearchDeps, number: int) -> None:
-    straight = 0
+    straight, cause = 0, ""
     for event in deps.ledger.events("proposal", "paused"):
         if event.kind == "proposal" and _operator(deps, event) in BY_CODE:
             continue  # it says nothing of the model that the others ask
-        straight = straight + 1 if event.kind == "proposal" and event.body["failed"] else 0
+        failed = event.kind == "proposal" and event.body["failed"]
+        straight, cause = (straight + 1, event.body["content"]["cause"]) if failed else (0, "")
     if straight < STRAIGHT_FAILURES:
         return
-    cause = deps.ledger.events("proposal")[-1].body["content"]["cause"]
     await deps.journal.record("paused", str(number), {"round": number, "proposals": straight}, {"cause": cause})
     raise Paused(f"{straight} proposals in a row failed; the last: {cause}")
 
@@ -128,7 +126,8 @@ async def _no_effect(deps: SearchDeps, child: Candidate, parent: Candidate) -> s
     if not rows:
         return ""
     after = {each.example_id: each for each in await deps.evaluator.score(child, rows, phase="search")}
-    changed = sum(after[row.id].output != known[row.id].output for row in rows)
+    answered = [row for row in rows if after[row.id].reward is not None]
+    changed = sum(after[row.id].output != known[row.id].output for row in answered)
     facts = {"child": child.id, "rows": len(rows), "changed": changed}
     await deps.journal.record("behaviour", f"{child.round} {child.id}", facts)
     if not changed:
@@ -168,9 +167,9 @@ def _rivals(deps: SearchDeps, children: Sequence[str]) -> list[str]:
 
 
 def _asked(deps: SearchDeps, candidate: str) -> int:
-    """Return how many of the first dev rows a candidate was run on."""
+    """Return how many of the first dev rows a candidate was run on; one without an answer may be among them."""
     known = deps.ledger.rollouts(CandidateId(candidate))
-    return sum(1 for _ in takewhile(lambda row: row.id in known, deps.dev))
+    return max((place for place, row in enumerate(deps.dev, start=1) if row.id in known), default=0)
 
 
 def _arms(deps: SearchDeps, asked: Mapping[str, int], new: Collection[str]) -> dict[CandidateId, Arm]:

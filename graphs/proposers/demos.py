@@ -52,7 +52,7 @@ def _key(demos: Sequence[Demo]) -> frozenset[str]:
 def _set(deps: SearchDeps, seen: Minibatch, draw: Random) -> list[Demo]:
     most = deps.recipe.evidence.demos
     own = {each.example.id: each.rollout.output or "" for each in seen.passes}
-    failed = [each.example for each in seen.failures]
+    failed = [deps.train_by_id[each.example.id] for each in seen.failures]  # with their own inputs in a control, too
     hard = _varied(draw.sample(failed, len(failed)), most // 2)
     rest = [row for row in draw.sample(deps.train, len(deps.train)) if row not in hard]
     chosen = [*hard, *_varied(rest, most - len(hard), unlike=hard)]

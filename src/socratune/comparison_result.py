@@ -120,8 +120,10 @@ class Compared:
 
     @cached_property
     def seed(self) -> Scores:
-        """Of the user's own prompt, averaged over all runs: each has asked the same questions."""
-        return averaged([run.seed for line in self.lines for run in line.runs])
+        """Of the user's own prompt: each row's mean over the runs that got as far."""
+        runs = [run.seed for line in self.lines for run in line.runs]
+        rows = dict.fromkeys(row for run in runs for row in run)
+        return {row: fmean(run[row] for run in runs if row in run) for row in rows}
 
     @cached_property
     def scored(self) -> dict[str, Scores]:

@@ -171,3 +171,13 @@ def test_no_more_are_kept_than_wanted(name: str, pool: Pool) -> None:
 @pytest.mark.parametrize("allocation", [Paired(), Ucb(keep=1, rows=EACH), Rejects(keep=1, rows=EACH)])
 def test_a_child_without_a_rival_costs_no_row(allocation: Allocation) -> None:
     assert spend(allocation, even([0.4]), rows=40).asked == {"c0": 0}
+
+
+@pytest.mark.parametrize("name", ["ucb", "crowd", "uniform", "everyone"])
+def test_nobody_new_is_kept_without_a_row_because_few_are_left(name: str) -> None:
+    pool = Pool(
+        answers={CandidateId("child"): [1.0] * 40, CandidateId("leader"): [0.0] * 40},
+        new=1,
+        seen={CandidateId("child"): 0, CandidateId("leader"): 24},
+    )
+    assert spend(ALLOCATIONS[name], pool, rows=40).asked[CandidateId("child")] > 0

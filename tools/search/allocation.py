@@ -60,6 +60,11 @@ class Everyone:
         return ranked(arms)[: self.keep]
 
 
+def unseen(arms: Arms) -> Arms:
+    """Return the new arms that have seen no row beside others: nobody is kept because few are left."""
+    return {each: arm for each, arm in arms.items() if arm.is_new and not arm.asked and len(arms) > 1}
+
+
 def brought_to(asked: int, arms: Arms) -> dict[CandidateId, int]:
     """Return the pulls that bring every arm to so many rows; those who have seen as many need none."""
     return {candidate: asked for candidate, arm in arms.items() if arm.asked < asked}

@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import Protocol
 
 from socratune.memory.records import CandidateId
-from socratune.tools.search.allocation import Arms, brought_to, ranked, ranked_apart
+from socratune.tools.search.allocation import Arms, brought_to, ranked, ranked_apart, unseen
 
 BLOCK = 8
 """Rows that UCB buys at a time."""
@@ -47,11 +47,10 @@ class Ucb:
 
     def pulls(self, arms: Arms, *, rows: int) -> Mapping[CandidateId, int]:
         """Bring everybody to a first block, then the most promising one block further, until the budget is spent."""
+        if first := brought_to(min(BLOCK, rows, self.rows), arms if len(arms) > self.keep else unseen(arms)):
+            return first
         if len(arms) <= self.keep:
             return {}
-        first = brought_to(min(BLOCK, rows, self.rows), arms)
-        if first:
-            return first
         limits = {each: rows if arm.is_new else min(rows, self.rows) for each, arm in arms.items()}
         spent = sum(min(arm.asked, limits[each]) for each, arm in arms.items())
         able = [each for each, arm in arms.items() if arm.asked < limits[each]]

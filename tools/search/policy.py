@@ -24,7 +24,7 @@ class Move:
     parents: tuple[CandidateId, ...]
     """The first is the one that is edited and that the child is compared with; others lend it parts."""
     focus: tuple[int, ...] = ()
-    """Ranks of the plan's sub-goals to work on, 0 the most rewarding; empty where no plan is made."""
+    """Ranks of the plan's sub-goals to work on, 0 the most rewarding; without a plan there is one, the whole."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +39,7 @@ class Told:
     scores: Scores
     """On all dev rows that the child has seen by now; a child that was dropped early has seen few."""
     cost: float
-    """Target calls spent on it."""
+    """Dev rows that it has an answer on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from socratune.memory.records import CandidateId
 from socratune.tools.gate import GATE_STAGES, RACE_Z
-from socratune.tools.search.allocation import Arm, Arms, brought_to, ranked
+from socratune.tools.search.allocation import Arm, Arms, brought_to, ranked, unseen
 from socratune.tools.statistics import advantage
 
 BLOCK = 16
@@ -59,7 +59,8 @@ class Crowd:
 
     def pulls(self, arms: Arms, *, rows: int) -> Mapping[CandidateId, int]:
         """Bring who is left one block further, until no more than `keep` are left or `rows` are seen."""
-        return _next_block(self._left(arms), keep=self.keep, most=rows if self.rows is None else min(rows, self.rows))
+        most = rows if self.rows is None else min(rows, self.rows)
+        return brought_to(min(BLOCK, most), unseen(arms)) or _next_block(self._left(arms), keep=self.keep, most=most)
 
     def kept(self, arms: Arms) -> tuple[CandidateId, ...]:
         """Return the best of who is left."""
