@@ -1,7 +1,8 @@
-"""What the documents say of recipes is true: none is left out, none is made up, and the worked example runs."""
+"""What the documents say is true: no recipe is left out or made up, the worked example runs, named tests exist."""
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
@@ -53,3 +54,29 @@ def test_the_recipe_that_contributing_adds_runs(tmp_path: Path, monkeypatch: pyt
     result = carry_out(order_for(added.name), home_at(tmp_path))
     assert result.as_dict()["recipe"] == added.name
     assert result.status == "improved"
+
+
+NAMED = sorted(set(re.findall(r"`((?:tests|evals)/[^`]+\.py)::(\w+)`", text("docs/acceptance.md"))))
+
+
+def defined_in(file: str) -> set[str]:
+    """The names that a file defines at its top."""
+    found = set()
+    for node in ast.parse(text(file)).body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            found.add(node.name)
+        if isinstance(node, ast.Assign):
+            found |= {target.id for target in node.targets if isinstance(target, ast.Name)}
+    return found
+
+
+@pytest.mark.parametrize("file", sorted({file for file, _ in NAMED}))
+def test_every_test_that_the_acceptance_page_names_exists(file: str) -> None:
+    assert {name for where, name in NAMED if where == file} <= defined_in(file)
+
+
+def test_the_acceptance_page_has_all_systems_and_all_faults() -> None:
+    page = text("docs/acceptance.md")
+    systems = ["S008", "S019", "S020", "S031", "S033", "S037", "S042", "S055", "S058", "S067", "S094"]
+    assert re.findall(r"^\| [^|]+ \((S\d+)\) \|", page, flags=re.MULTILINE) == systems
+    assert re.findall(r"^\| (\d+) \| .*`tests/", page, flags=re.MULTILINE) == [str(n) for n in range(1, 21)]

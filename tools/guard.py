@@ -15,6 +15,7 @@ from functools import lru_cache
 
 from socratune.memory.records import Constraints, Example, ExampleId, Prompt
 from socratune.tools import template, tokens
+from socratune.tools.bans import Bans
 
 COPIED_WORDS = 8
 """So many consecutive words of a train row in the instructions are a copy."""
@@ -52,6 +53,7 @@ class Guard:
     constraints: Constraints
     copies: Mapping[str, ExampleId]
     """Each run of `COPIED_WORDS` words that is peculiar to few train rows, and the first row it stands in."""
+    bans: Bans
 
     @classmethod
     def build(
@@ -59,7 +61,8 @@ class Guard:
     ) -> Guard:
         """Index the train rows."""
         copies = _peculiar(train, without=frozenset(_runs(seed.instructions)))
-        return cls(seed=seed, variables=tuple(variables), constraints=constraints, copies=copies)
+        bans = Bans.of(train, variables)
+        return cls(seed=seed, variables=tuple(variables), constraints=constraints, copies=copies, bans=bans)
 
     def violations(self, child: Prompt, *, parent: Prompt, known: Collection[Prompt]) -> tuple[str, ...]:
         """Return one sentence for each broken rule; empty when the child may be tried."""
@@ -72,6 +75,7 @@ class Guard:
             *self._likeness(child, (parent, *known)),
             *self._copying(child, parent),
             *self._smuggling(child),
+            *self._gaming(child),
         )
 
     def _variables(self, child: Prompt) -> Iterator[str]:
@@ -126,6 +130,12 @@ class Guard:
         yield from (f"it holds the invisible character U+{ord(char):04X}" for char in sorted(hidden))
         urls = _urls(child.instructions) - _urls(self.seed.instructions)
         yield from (f"it adds the address {url!r}" for url in sorted(urls))
+
+    def _gaming(self, child: Prompt) -> Iterator[str]:
+        own = self.bans.found(self.seed.instructions)
+        for sentence, problem in self.bans.found(child.instructions).items():
+            if sentence not in own:
+                yield f"it {problem}: {sentence!r}"
 
 
 def _peculiar(train: Sequence[Example], *, without: frozenset[str]) -> dict[str, ExampleId]:

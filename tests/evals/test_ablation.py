@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from socratune.evals.ablation import AUTO, PARTS, WITHOUT, table
+from socratune.evals.ablation import AUTO, PARTS, STUDY, WITHOUT
 from socratune.evals.arms import Outcome, Trial
 from socratune.graphs.recipes import RECIPES
 
@@ -29,7 +29,7 @@ def test_the_table_says_what_is_lost_without_each_part_and_what_that_means() -> 
         )
         return Outcome(trial=trial, status="improved", stop="", best=best, ideal=1.0, reached=100)
 
-    [*_, without, full, said] = table(
+    [*_, without, full, said] = STUDY.table(
         [outcome(name, seed, best) for name, best in (("auto", 0.9), ("auto without gate", 0.6)) for seed in range(9)]
     )
     assert without.startswith("| gate | 0.600 | nan | 0.600 | +30.0 (")
@@ -39,9 +39,9 @@ def test_the_table_says_what_is_lost_without_each_part_and_what_that_means() -> 
 
 def test_the_command_runs_an_ablation_by_name(tmp_path: Path) -> None:
     program = (
-        "from socratune.evals.ablation import *; register(); "
+        "from socratune.evals.ablation import STUDY; from socratune.evals.arms import Trial; STUDY.register(); "
         "t = Trial.of('auto without restart', 'moderation', strength='weak', seed=0, calls=60); "
-        "print(run(t).status)"
+        "print(STUDY.run(t).status)"
     )
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=tmp_path)
     assert ended.stdout.strip() in ("improved", "promising", "no_improvement")
