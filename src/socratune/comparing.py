@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 
 import typer
 from rich.console import Console
@@ -17,6 +18,7 @@ from socratune.comparison_result import Compared, compared
 from socratune.comparison_screen import after, before
 from socratune.comparisons import Arm, Onlookers, begin, carry_on, check_unchanged, planned, read, unfinished
 from socratune.graphs.batch import Outcome
+from socratune.graphs.recipes import recipe_named
 from socratune.memory.errors import BadInput
 from socratune.memory.ledger import Event
 from socratune.memory.runs import RunFolder
@@ -27,6 +29,7 @@ from socratune.printing import printed
 from socratune.running import INTERRUPTED, Stopper, stoppable, tell
 from socratune.tools.caller import Caller
 from socratune.tools.statistics import alpha_for_look
+from socratune.tools.task_files import LoadedTask
 
 CODES = {"interrupted": INTERRUPTED, "failed": 1, "paused": 4, "refused": 2, "improved": 0, "no_improvement": 3}
 """Exit codes by what came of a compare."""
@@ -38,7 +41,7 @@ def start(asked: SavedOrder, arms: Sequence[Arm], seeds: Sequence[int], manner: 
     Ends the command by raising `typer.Exit`.
     """
     loaded = asked.load(manner.consent)
-    outlook = outlook_of(loaded, manner.place, hosts=asked.settings.hosts)
+    outlook = outlook_of(_with_every_model(asked, arms, loaded, manner), manner.place, hosts=asked.settings.hosts)
     if outlook.missing:
         raise BadInput(outlook.missing[0])
     comparison = planned(asked, loaded, arms, seeds, manner.place)
@@ -54,6 +57,14 @@ def start(asked: SavedOrder, arms: Sequence[Arm], seeds: Sequence[int], manner: 
             typer.echo(line, err=True)
     agree(outlook.sendings, manner)
     go_on(folder or begin(comparison, asked, manner.place), manner)
+
+
+def _with_every_model(asked: SavedOrder, arms: Sequence[Arm], loaded: LoadedTask, manner: Trusting) -> LoadedTask:
+    """Return the task as the arm sees it that calls most models: one that compares answers has a judge."""
+    judged = next((arm.recipe for arm in arms if recipe_named(arm.recipe).feedback == "pairwise"), None)
+    if judged is None:
+        return loaded
+    return replace(asked, overrides=replace(asked.overrides, recipe=judged)).load(manner.consent)
 
 
 def go_on(folder: RunFolder, manner: Trusting) -> None:

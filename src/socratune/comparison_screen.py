@@ -103,7 +103,8 @@ def _said(found: Compared, manner: Manner) -> Iterator[str]:
         best = found.contest.best
         yield f"The winner: {found.winner}." if found.winner else f"No winner: {best} does not beat every other."
     beaten = ", ".join(found.better) or "nobody"
-    yield f"Proven better than {SEED}: {beaten} ({found.rows} sealed rows, look {found.look}, adjusted for all arms)."
+    rows = f"{found.rows} sealed rows, look {found.look}"
+    yield f"Proven better than {SEED}: {beaten} ({rows}; p at most {found.alpha:.3g}, adjusted for all arms)."
     yield from _controls(found)
     yield from _differing(found)
     yield (
@@ -111,7 +112,8 @@ def _said(found: Compared, manner: Manner) -> Iterator[str]:
         f"really paid {_amount(found.paid.calls, found.paid.usd)}."
     )
     if (folder := manner.place.compare(found.id)) is not None:
-        yield f"Prompt, report and ledger of each run: {short(folder.path / 'runs')}"
+        runs = short(folder.path / "runs")
+        yield f"Prompt, report and ledger of each run: {runs}; its best.yaml is a task file with the prompt"
     if found.status in ("interrupted", "paused", "failed"):
         yield f"Go on: {manner.command('resume', found.id)}"
     if found.simulated:

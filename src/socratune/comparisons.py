@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
@@ -79,6 +79,8 @@ def arms_of(recipes: str, *, shuffled: bool) -> tuple[Arm, ...]:
 def planned(saved: SavedOrder, loaded: LoadedTask, arms: Sequence[Arm], seeds: Sequence[int], home: Home) -> Comparison:
     """Return a compare and the sealed rows that it opens. Raises `BadInput` when there are none to open."""
     task, seed = loaded.task, saved.settings.seed
+    if 0 in asdict(task.budget).values():
+        raise BadInput("a budget of 0 calls nothing", cure="raise it: there is nothing to compare")
     before = sealed_groups(home)
     splits = split(loaded.examples, salt=home.salt(), sealed=before)
     count = allot(task.budget, splits, judged=judgements_each(task.metric, loaded.examples)).test_rows

@@ -176,3 +176,19 @@ def test_provider_that_is_gone_pauses_the_compare(command: Command, desk: Path) 
     assert ran.code == 4
     assert "not begun" in ran.out
     assert "Go on: socratune resume compare-" in ran.out
+
+
+def test_judge_that_only_one_recipe_calls_is_named_and_asked_for_before_the_first_call(
+    command: Command, desk: Path, tmp_path: Path
+) -> None:
+    judge = ("--judge", "openai:j@http://127.0.0.1:9/v1", "--price", "judge=1,1")
+    refused = command("compare", desk, "--recipes", "gepa,spo", "--seeds", "1", *SMALL, *judge)
+    assert refused.code == 2
+    assert "--yes" in refused.err
+    assert not list(tmp_path.glob(".socratune/compares/*"))
+
+
+def test_budget_that_lets_nothing_be_called_opens_no_row(command: Command, desk: Path, tmp_path: Path) -> None:
+    refused = command("compare", desk, "--recipes", "auto", "--budget", "0")
+    assert (refused.code, "a budget of 0 calls nothing" in refused.err) == (2, True)
+    assert not list(tmp_path.glob(".socratune/compares/*"))
