@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import fmean, median
+from statistics import fmean, median, stdev
 from typing import Annotated
 
 import typer
@@ -136,8 +136,8 @@ def _overview(outcomes: Sequence[Outcome]) -> Iterator[str]:
     parts = [Suite(each for each in every if group_of(each.trial.world) == name) for name in ("open", "frozen")]
     if not all(parts):
         return
-    yield "| recipe | open worlds | frozen worlds | strong | weak | improved | calls to 90 % | optimizer calls |"
-    yield "| --- |" + " ---: |" * 7
+    yield "| recipe | open worlds | frozen worlds | strong | weak | sd | improved | calls to 90 % | optimizer calls |"
+    yield "| --- |" + " ---: |" * 8
     for recipe in suite.ranked:
         shares = [part.share(recipe) for part in parts if recipe in part.by_recipe]
         if len(shares) < len(parts):
@@ -146,7 +146,8 @@ def _overview(outcomes: Sequence[Outcome]) -> Iterator[str]:
         runs = suite.by_recipe[recipe].values()
         improved = f"{fmean(each.status == 'improved' for each in runs):.0%}"
         asked = f"{median(each.optimizer_calls for each in runs):.0f}"
-        cells = [*map(_share, shares), improved, _calls(suite.calls_to_near(recipe)), asked]
+        spread = stdev([each.best / each.ideal for each in runs]) if len(runs) > 1 else 0.0
+        cells = [*map(_share, (*shares, spread)), improved, _calls(suite.calls_to_near(recipe)), asked]
         yield f"| {recipe} | {' | '.join(cells)} |"
     yield ""
 
