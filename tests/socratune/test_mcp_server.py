@@ -68,8 +68,8 @@ async def test_a_run_is_started_followed_and_read_and_what_is_not_allowed_is_one
     assert "{{ticket}}" in result["prompt"]["user"]
     assert "simulated" in result["warnings"][0]
     assert heard
-    assert max(done for done, _, _ in heard) <= 200
-    assert {total for _, total, _ in heard} == {200.0}
+    assert max(done for done, _, _ in heard) <= 400
+    assert {total for _, total, _ in heard} == {400.0}
 
 
 async def test_a_run_whose_server_is_gone_is_shown_as_such_and_goes_on_in_the_next(
