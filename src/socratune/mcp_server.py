@@ -176,14 +176,15 @@ def _start(background: Background, task_file: str, prompt: PromptJob | None, run
 
 async def _awaited(background: Background, run: str, ctx: Context[None, Any], seconds: float) -> State:
     ends, told = time.monotonic() + seconds, 0
-    state = await asyncio.to_thread(background.status, run)
-    while state.status == "running" and time.monotonic() < ends:
-        if state.target_calls > told:  # progress that is told must have grown
+    while True:
+        state = await asyncio.to_thread(background.status, run)
+        if state.target_calls > told:  # progress that is told must have grown; the last of it is told, too
             told = state.target_calls
             await ctx.report_progress(told, state.most_target_calls, state.stage)
-        await asyncio.sleep(min(PACE, max(0.0, ends - time.monotonic())))
-        state = await asyncio.to_thread(background.status, run)
-    return state
+        left = ends - time.monotonic()
+        if state.status != "running" or left <= 0:
+            return state
+        await asyncio.sleep(min(PACE, left))
 
 
 def _result(background: Background, run: str) -> RunResult:
