@@ -42,6 +42,8 @@ TURNED_DOWN = "rejected after"
 MENDED_NONE = "mended none of its failures"
 SEED = Move(operator="seed", parents=())
 """The move that brought the user's own prompt."""
+WRITTEN = TypeAdapter(Candidate)
+"""What a proposal keeps until its round is linted."""
 _LESSONS = TypeAdapter(tuple[Lesson, ...])
 _MOVE = TypeAdapter(Move)
 _MOVES = TypeAdapter(tuple[Move, ...])

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 
 from socratune.agents.evidence import Brief, Failure
 from socratune.graphs.assignment import Assignment
-from socratune.graphs.context import Plan, SearchDeps, candidate_of
+from socratune.graphs.context import WRITTEN, Plan, SearchDeps, candidate_of
 from socratune.graphs.operators import OPERATORS
 from socratune.graphs.state import SearchState
 from socratune.memory.errors import CallFailed, MalformedReply
@@ -190,7 +190,6 @@ async def _propose(assignment: Assignment, deps: SearchDeps) -> Event:
         failed = str(error)[:300]
     if child is not None and child.id in (deps.root, *child.parents):
         child = None  # the rewriter gave the prompt back unchanged, or went back to the user's own
-    if child is not None:
-        await deps.ledger.add_candidate(child)
     facts = {"round": assignment.round, "child": child.id if child else None, "failed": bool(failed)}
-    return await deps.journal.record("proposal", assignment.key, facts, {"cause": failed} if failed else None)
+    content = {"candidate": WRITTEN.dump_python(child, mode="json")} if child else {"cause": failed} if failed else None
+    return await deps.journal.record("proposal", assignment.key, facts, content)

@@ -81,13 +81,15 @@ async def examine(state: Dialogue, runtime: Runtime[DialogueDeps]) -> Dialogue:
 
 
 def pooled(critiques: Sequence[Critique]) -> Critique:
-    """Return what independent critiques of the same failures name, each rule once and labelled anew.
+    """Return what independent critiques of the same failures name, each rule once, with all rows named for it.
 
-    One critique names what it noticed first; several together name more of what the failures show.
+    One critique names what it noticed first; several together name more of what the failures show. Labelled anew.
     """
     found: dict[str, Hypothesis] = {}
     for hypothesis in (each for critique in critiques for each in critique.hypotheses):
-        found.setdefault(hypothesis.rule, hypothesis)
+        first = found.get(hypothesis.rule, hypothesis)
+        rows = dict.fromkeys((*first.example_ids, *hypothesis.example_ids))
+        found[hypothesis.rule] = replace(first, example_ids=tuple(rows))
     labelled = (replace(each, label=label) for each, label in zip(found.values(), ascii_uppercase, strict=False))
     return replace(critiques[0], hypotheses=tuple(labelled))
 

@@ -9,7 +9,7 @@ from langgraph.runtime import Runtime
 from langgraph.types import Overwrite
 from pydantic import TypeAdapter
 
-from socratune.graphs.context import MENDED_NONE, TURNED_DOWN, SearchDeps, candidate_of, differences, scored
+from socratune.graphs.context import MENDED_NONE, TURNED_DOWN, WRITTEN, SearchDeps, candidate_of, differences, scored
 from socratune.graphs.operators import BY_CODE
 from socratune.graphs.recipe import Recipe
 from socratune.graphs.state import SearchState
@@ -33,6 +33,7 @@ async def lint(state: SearchState, runtime: Runtime[SearchDeps]) -> SearchState:
     """Refuse damaged children before a cent is spent on them; pause when no proposal can be read any more."""
     deps = runtime.context
     await _pause_if_unreadable(deps, state["round"])
+    await _keep_written(deps, state["round"])
     tried = {event.body["child"] for event in _judged_before(deps, state["round"])} | {deps.root}
     known = [candidate_of(deps, each).prompt for each in sorted(tried)]
     clean: list[str] = []
@@ -48,6 +49,17 @@ async def lint(state: SearchState, runtime: Runtime[SearchDeps]) -> SearchState:
             continue
         await _judge(deps, child, state["round"], "refused", why="; ".join(broken))
     return {"children": Overwrite(clean)}  # type: ignore[typeddict-item]  # as above
+
+
+async def _keep_written(deps: SearchDeps, number: int) -> None:
+    """Keep the candidates of a round in the order of its moves: of two who wrote the same, the first is the author.
+
+    Which of two parallel proposals ended first must not matter.
+    """
+    for index in range(len(deps.moves(number))):
+        made = deps.ledger.event(f"proposal:{number}.{index}")
+        if made is not None and made.body["child"]:
+            await deps.ledger.add_candidate(WRITTEN.validate_python(made.body["content"]["candidate"]))
 
 
 def _may_go_on(deps: SearchDeps, child: Candidate, number: int) -> bool:
