@@ -31,15 +31,13 @@ def _but(operator: str) -> Recipe:
 
 PARTS: Mapping[str, Recipe] = {
     "pooled critiques": replace(AUTO, critiques=1),
-    "carried rules": replace(AUTO, carries=False),
-    "doubt of the last failures": replace(AUTO, doubts=False),
+    "the bound that ends a search": replace(AUTO, worth=0.0),
     "restart": _but("restart"),
-    "second look": _but("reconsider"),
     "worked examples": _but("demos"),
     "all other operators": replace(AUTO, proposers=AUTO.proposers[:1], search=Greedy),
     "turns (a bandit over all operators)": replace(AUTO, search=partial(OperatorBandit, parents="leader")),
+    "turns (the same, Pareto parents)": replace(AUTO, search=OperatorBandit),
     "gate": replace(AUTO, staged=False, allocation=Everyone(rows=GATE_ROWS, keep=1)),
-    "mending before the gate": replace(AUTO, check="changed"),
     "baselines": replace(AUTO, baselines=False),
     "planner": replace(AUTO, without=frozenset({"planner"})),
     "teacher": replace(AUTO, without=frozenset({"teacher"})),

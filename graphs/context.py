@@ -7,7 +7,7 @@ The search sees train and dev rows only. The test rows live in `Sealed`, which i
 from __future__ import annotations
 
 import random
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -37,9 +37,10 @@ from socratune.tools.search.policy import Move, SearchPolicy, Start, Told, repla
 
 MOST_TRIED = 8
 """Tested edits that agents are shown, the latest."""
-TURNED_DOWN = "rejected after"
-"""How the outcome of a child begins that failed a stage of the gate."""
-MENDED_NONE = "mended none of its failures"
+NOTHING_LEFT = "nothing left to mend"
+"""Why a search ends whose train rows show no failure more."""
+NOT_WORTH = "too little left to gain"
+"""Why a search ends where all that still fails would hardly be worth mending."""
 SEED = Move(operator="seed", parents=())
 """The move that brought the user's own prompt."""
 WRITTEN = TypeAdapter(Candidate)
@@ -55,6 +56,8 @@ class Plan:
 
     clusters: tuple[Cluster, ...]
     subgoals: tuple[SubGoal, ...]
+    stop: str = ""
+    """Why the search should end here; empty while it should not."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,15 +93,6 @@ class SearchDeps:
         before = [event.body for event in self.ledger.events("proposal") if event.body["round"] < number]
         return sum(body["child"] not in accepted for body in before)
 
-    def fallen_short(self, number: int) -> list[CandidateId]:
-        """Return the children of rounds before this one that were turned down and did no harm that was seen."""
-        judged = {event.body["child"]: event.body for event in self.ledger.events("judged")}
-        return [
-            CandidateId(child)
-            for child, body in judged.items()
-            if body["round"] < number and body["outcome"].startswith((TURNED_DOWN, MENDED_NONE)) and body["gain"] >= 0
-        ]
-
     def policy(self) -> SearchPolicy:
         """Build the search policy from the ledger's history."""
         start = Start(root=self.root, operators=self.recipe.proposers, seed=self.seed)
@@ -123,10 +117,9 @@ class SearchDeps:
         known = self.ledger.rollouts(CandidateId(candidate))
         return scored([known[example.id] for example in self.dev if example.id in known])
 
-    def tried(self, *, but: Collection[CandidateId] = ()) -> tuple[Attempt, ...]:
+    def tried(self) -> tuple[Attempt, ...]:
         """Return the edits that were tested, the latest last."""
-        known = [event.body for event in self.ledger.events("judged") if event.body["content"]["rules"]]
-        judged = [body for body in known if body["child"] not in but]
+        judged = [event.body for event in self.ledger.events("judged") if event.body["content"]["rules"]]
         return tuple(
             Attempt(candidate=self.ledger.candidate(CandidateId(body["child"])), outcome=outcome_of(body))
             for body in judged[-MOST_TRIED:]

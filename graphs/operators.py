@@ -3,27 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from socratune.graphs.assignment import Proposer
-from socratune.graphs.proposers import again, compare, demos, induce, joining, phrases, reflect, socratic
+from socratune.graphs.proposers import compare, demos, induce, joining, phrases, reflect, socratic
+from socratune.graphs.recipe import Recipe
 
-BY_CODE = frozenset({"demos", "join", "phrase", "reconsider"})
-"""Operators that ask no model."""
-OPERATORS: Mapping[str, Proposer] = {
-    "socratic": socratic.propose,
-    "reflect": reflect.rewrite,
-    "gradient": reflect.gradient,
-    "checklist": reflect.checklist,
-    "induce": induce.induce,
-    "reconsider": again.reconsider,
-    "restart": induce.restart,
-    "history": induce.improve,
-    "mutate": induce.mutate,
-    "paraphrase": induce.paraphrase,
-    "compress": induce.compress,
-    "crossover": joining.crossover,
-    "join": joining.join,
-    "phrase": phrases.propose,
-    "demos": demos.propose,
-    "compare": compare.propose,
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operator:
+    """One way to make a child."""
+
+    propose: Proposer
+    from_failures: bool = False
+    """Whether agents are shown failures for it."""
+    by_code: bool = False
+    """Whether it asks no model."""
+
+
+OPERATORS: Mapping[str, Operator] = {
+    "socratic": Operator(propose=socratic.propose, from_failures=True),
+    "reflect": Operator(propose=reflect.rewrite, from_failures=True),
+    "gradient": Operator(propose=reflect.gradient, from_failures=True),
+    "checklist": Operator(propose=reflect.checklist, from_failures=True),
+    "induce": Operator(propose=induce.induce),
+    "restart": Operator(propose=induce.restart),
+    "history": Operator(propose=induce.improve),
+    "mutate": Operator(propose=induce.mutate),
+    "paraphrase": Operator(propose=induce.paraphrase),
+    "compress": Operator(propose=induce.compress),
+    "crossover": Operator(propose=joining.crossover),
+    "compare": Operator(propose=compare.propose),
+    "join": Operator(propose=joining.join, by_code=True),
+    "phrase": Operator(propose=phrases.propose, by_code=True),
+    "demos": Operator(propose=demos.propose, by_code=True),
 }
+
+
+def sees_errors(recipe: Recipe) -> bool:
+    """Say whether a recipe's agents are shown failures, so that there is something to be shuffled for the control."""
+    return recipe.rounds > 0 and any(OPERATORS[each].from_failures for each in recipe.proposers)

@@ -11,12 +11,13 @@ from pydantic import TypeAdapter
 
 from socratune.agents.evidence import Brief, Failure
 from socratune.graphs.assignment import Assignment
-from socratune.graphs.context import WRITTEN, Plan, SearchDeps, candidate_of
+from socratune.graphs.context import NOT_WORTH, NOTHING_LEFT, WRITTEN, Plan, SearchDeps, candidate_of, scored
 from socratune.graphs.operators import OPERATORS
 from socratune.graphs.state import SearchState
 from socratune.memory.errors import CallFailed, MalformedReply
 from socratune.memory.ledger import Event
 from socratune.memory.records import Candidate, Cluster, Example, ExampleId, Rollout, SubGoal
+from socratune.tools.ceiling import most_left
 from socratune.tools.clusters import clusters
 from socratune.tools.search.policy import Move
 
@@ -48,26 +49,27 @@ async def plan(state: SearchState, runtime: Runtime[SearchDeps]) -> SearchState:
     if deps.recipe.plans:
         if deps.ledger.event(f"plan:{number}") is None:
             await _plan(deps, number, leader=candidate_of(deps, state["leader"]), stale=state["stale"])
-        stop = "" if _planned(deps, number).subgoals else "nothing left to mend"
+        stop = _planned(deps, number).stop
     return {"round": number, "children": Overwrite([]), "stop": stop}  # type: ignore[typeddict-item]  # Overwrite resets a reduced channel
 
 
 async def _plan(deps: SearchDeps, number: int, *, leader: Candidate, stale: int) -> None:
     """Collect the leader's failures, group them, and let the planner rank the groups."""
     wanted = (MANY_FAILURES if number == 1 else SOME_FAILURES) * (1 + stale)
-    failures = await _failures(deps, leader, wanted, number)
-    if deps.recipe.doubts and len(failures) <= FEW_FAILURES:
-        failures = await _confirmed(deps, leader, failures)
+    done = await _run_on_train(deps, leader, wanted, number)
+    failures = deps.failures(done)
     groups = clusters([(failure.example, failure.rollout) for failure in failures])
+    left = most_left(len(failures), len(scored(done)), in_vain=stale)
+    stop = NOTHING_LEFT if not failures else NOT_WORTH if left < deps.recipe.worth else ""
     # A fresh plan needs the planner's judgment; after a success the largest clusters of what is left will do.
-    ask_planner = (number == 1 or stale > 0) and "planner" not in deps.recipe.without
+    ask_planner = not stop and (number == 1 or stale > 0) and "planner" not in deps.recipe.without
     subgoals = await _ranked(deps, leader, groups, failures, number) if ask_planner else _by_size(groups)
-    content = _PLAN.dump_python(Plan(clusters=groups, subgoals=subgoals), mode="json")
-    facts = {"round": number, "failures": len(failures), "subgoals": len(subgoals), "planned": ask_planner}
-    await deps.journal.record("plan", str(number), facts, content)
+    content = _PLAN.dump_python(Plan(clusters=groups, subgoals=subgoals, stop=stop), mode="json")
+    facts = {"round": number, "failures": len(failures), "rows": len(done), "left": left}
+    await deps.journal.record("plan", str(number), facts | {"subgoals": len(subgoals), "planned": ask_planner}, content)
 
 
-async def _failures(deps: SearchDeps, leader: Candidate, wanted: int, number: int) -> list[Failure]:
+async def _run_on_train(deps: SearchDeps, leader: Candidate, wanted: int, number: int) -> list[Rollout]:
     """Run the leader on train rows, those its parents failed on first, until enough went wrong.
 
     Two rows for each failure wanted are enough, unless almost nothing went wrong on them: then what is left is rare,
@@ -79,14 +81,7 @@ async def _failures(deps: SearchDeps, leader: Candidate, wanted: int, number: in
     while len(done) < len(rows) and len(failed) < wanted and (len(done) < 2 * wanted or len(failed) < FEW_FAILURES):
         done += await deps.evaluator.score(leader, rows[len(done) : len(done) + BLOCK], phase="search")
         failed = deps.failures(done)
-    return failed
-
-
-async def _confirmed(deps: SearchDeps, leader: Candidate, failures: Sequence[Failure]) -> list[Failure]:
-    """Return the failures that fail a second time: of the last few many are chance, and no edit mends chance."""
-    rows = [deps.train_by_id[failure.example.id] for failure in failures]
-    again = await deps.evaluator.score(leader, rows, phase="search", repeat=1)
-    return [failure for failure, second in zip(failures, again, strict=True) if second.reward != 1]
+    return done
 
 
 async def _hardest_first(deps: SearchDeps, leader: Candidate, number: int) -> tuple[list[Example], int]:
@@ -109,8 +104,6 @@ def _on_train(deps: SearchDeps, candidate: str) -> list[Rollout]:
 async def _ranked(
     deps: SearchDeps, leader: Candidate, groups: Sequence[Cluster], failures: Sequence[Failure], number: int
 ) -> tuple[SubGoal, ...]:
-    if not groups:
-        return ()
     recalled = await deps.recall(f"{deps.task.goal}\n{groups[0].signature}", key=f"plan {number}")
     brief = Brief(goal=deps.task.aim, prompt=leader.prompt, recalled=recalled, tried=deps.tried())
     try:
@@ -185,7 +178,7 @@ async def propose(state: ProposeState, runtime: Runtime[SearchDeps]) -> SearchSt
 async def _propose(assignment: Assignment, deps: SearchDeps) -> Event:
     child, failed = None, ""
     try:
-        child = await OPERATORS[assignment.move.operator](assignment, deps)
+        child = await OPERATORS[assignment.move.operator].propose(assignment, deps)
     except (MalformedReply, CallFailed) as error:
         failed = str(error)[:300]
     if child is not None and child.id in (deps.root, *child.parents):

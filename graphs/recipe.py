@@ -16,10 +16,6 @@ Need = Literal["labels", "model"]
 Agent = Literal["planner", "teacher", "critic"]
 """An agent of the Socratic dialogue that an ablation leaves out: failures are ranked by size, nobody asks, or each
 question is accepted as it comes."""
-Check = Literal["changed", "mended"]
-"""What an edit must do on the failures that caused it before it sees dev rows: change an answer, or mend one."""
-FROM_FAILURES = frozenset({"socratic", "reflect", "gradient", "checklist"})
-"""Operators by which agents are shown failures."""
 UNTIL_SPENT = 1_000
 """Rounds, or rounds without success, that no budget pays for."""
 
@@ -67,13 +63,10 @@ class Recipe:
     """Whether failures are clustered and ranked before each round; moves then have a focus."""
     critiques: int = 1
     """How often the critic of a dialogue is asked about each cluster; what several answers name is pooled."""
-    carries: bool = False
-    """Whether rules of edits that fell short alone are written into the next edit of the same prompt."""
-    doubts: bool = False
-    """Whether the last few failures are run again before they are believed."""
+    worth: float = 0.0
+    """Mean reward; the search of a recipe that plans stops when at most so much is left to gain."""
     without: frozenset[Agent] = frozenset()
     """Agents left out, to see what they are worth."""
-    check: Check = "changed"
     staged: bool = False
     """Whether children pass the staged paired gate against their parent first."""
     allocation: Allocation
@@ -93,11 +86,6 @@ class Recipe:
     `pairwise`: a judge who sees no label and compares each answer with that of the user's own prompt.
     """
     needs: tuple[Need, ...] = ()
-
-    @property
-    def sees_errors(self) -> bool:
-        """Whether its agents are shown failures, so that there is something to be shuffled for the control."""
-        return self.rounds > 0 and not FROM_FAILURES.isdisjoint(self.proposers)
 
     def refusal(self, task: Task, examples: Sequence[Example]) -> str:
         """Say why this recipe cannot work on a task; empty when it can."""

@@ -208,14 +208,12 @@ RECIPES = {
         Recipe(
             name="auto",
             after="our own",
-            proposers=("socratic", "restart", "reconsider", "demos"),
+            proposers=("socratic", "restart", "demos"),
             search=Turns,
             evidence=Evidence(examples=20, demos=4),
             plans=True,
             critiques=3,
-            carries=True,
-            doubts=True,
-            check="mended",
+            worth=0.02,
             staged=True,
             allocation=Paired(rows=GATE_ROWS),
             moves=1,
@@ -254,6 +252,8 @@ RECIPES = {
 }
 METHODS = frozenset({"ipc"})
 """Published methods that people know by name and that have no recipe."""
+ALSO_CALLED = {"apo": "protegi", "mipro": "miprov2"}
+"""Recipes by other names of their method."""
 
 
 def refuse_method(spec: str) -> None:
@@ -272,6 +272,6 @@ def recipe_named(name: str) -> Recipe:
         return RECIPES[name]
     if name in METHODS:
         raise BadInput(f"this version has no recipe for the method {name!r}", cure=f"known: {', '.join(RECIPES)}")
-    near = difflib.get_close_matches(name, RECIPES, n=1)
+    near = [ALSO_CALLED[name]] if name in ALSO_CALLED else difflib.get_close_matches(name, RECIPES, n=1)
     cure = f"did you mean {near[0]!r}?" if near else f"known recipes: {', '.join(RECIPES)}"
     raise BadInput(f"unknown recipe {name!r}", cure=cure)

@@ -134,14 +134,14 @@ async def rewrite(state: Dialogue, runtime: Runtime[DialogueDeps]) -> Dialogue:
     """Let the rewriter answer all accepted questions by one edit."""
     deps = runtime.context
     accepted = [question for question in state["questions"] if question.labels and question.text]
-    findings = Findings(hypotheses=settled(state, deps.brief), questions=accepted)
+    findings = Findings(hypotheses=accepted_hypotheses(state), questions=accepted)
     child, reason = await deps.agents.rewriter.rewrite(deps.brief, findings, deps.limits, attempt=deps.attempt)
     return {"child": child, "reason": reason}
 
 
 def _brief(state: Dialogue, deps: DialogueDeps) -> Brief:
     """Add what was accepted on earlier clusters, so that nobody finds the same rule twice."""
-    return replace(deps.brief, accepted=settled(state, deps.brief))
+    return replace(deps.brief, accepted=accepted_hypotheses(state))
 
 
 def after_examine(state: Dialogue, runtime: Runtime[DialogueDeps]) -> Literal["ask", "advance"]:
@@ -163,12 +163,7 @@ def after_advance(state: Dialogue, runtime: Runtime[DialogueDeps]) -> Literal["e
     """Go on to the next cluster, then to the edit, if anything was accepted."""
     if state["step"] < len(runtime.context.steps):
         return "examine"
-    return "rewrite" if settled(state, runtime.context.brief) else "__end__"
-
-
-def settled(state: Dialogue, brief: Brief) -> list[Hypothesis]:
-    """Return what the edit is to act on: what this dialogue accepted, and what it was given as accepted before."""
-    return [*accepted_hypotheses(state), *brief.accepted]
+    return "rewrite" if accepted_hypotheses(state) else "__end__"
 
 
 def accepted_hypotheses(state: Dialogue) -> list[Hypothesis]:

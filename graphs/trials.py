@@ -9,8 +9,8 @@ from langgraph.runtime import Runtime
 from langgraph.types import Overwrite
 from pydantic import TypeAdapter
 
-from socratune.graphs.context import MENDED_NONE, TURNED_DOWN, WRITTEN, SearchDeps, candidate_of, differences, scored
-from socratune.graphs.operators import BY_CODE
+from socratune.graphs.context import WRITTEN, SearchDeps, candidate_of, differences, scored
+from socratune.graphs.operators import OPERATORS, Operator
 from socratune.graphs.recipe import Recipe
 from socratune.graphs.state import SearchState
 from socratune.memory.errors import Paused
@@ -38,16 +38,13 @@ async def lint(state: SearchState, runtime: Runtime[SearchDeps]) -> SearchState:
     known = [candidate_of(deps, each).prompt for each in sorted(tried)]
     clean: list[str] = []
     for child in (candidate_of(deps, each) for each in dict.fromkeys(state["children"])):
-        if child.id in tried and _may_go_on(deps, child, state["round"]):
-            clean.append(child.id)
-            continue
         parent = candidate_of(deps, child.parents[0])
         broken = deps.guard.violations(child.prompt, parent=parent.prompt, known=known)
-        if not broken:
-            clean.append(child.id)
-            known.append(child.prompt)
+        if broken:
+            await _judge(deps, child, state["round"], "refused", why="; ".join(broken))
             continue
-        await _judge(deps, child, state["round"], "refused", why="; ".join(broken))
+        clean.append(child.id)
+        known.append(child.prompt)
     return {"children": Overwrite(clean)}  # type: ignore[typeddict-item]  # as above
 
 
@@ -62,16 +59,6 @@ async def _keep_written(deps: SearchDeps, number: int) -> None:
             await deps.ledger.add_candidate(WRITTEN.validate_python(made.body["content"]["candidate"]))
 
 
-def _may_go_on(deps: SearchDeps, child: Candidate, number: int) -> bool:
-    """Say whether a child that the gate turned down is worth more rows: it was written again, from other failures.
-
-    It goes on from where it stopped; on all of dev it is settled for good.
-    """
-    outcomes = [event.body["outcome"] for event in _judged_before(deps, number) if event.body["child"] == child.id]
-    turned_down = bool(outcomes) and outcomes[-1].startswith(TURNED_DOWN)
-    return turned_down and len(deps.dev_scores(child.id)) < len(deps.dev)
-
-
 def _judged_before(deps: SearchDeps, number: int) -> Iterator[Event]:
     """Return the judgements of earlier rounds: a child in a replayed round must not meet itself."""
     return (event for event in deps.ledger.events("judged") if event.body["round"] < number)
@@ -80,7 +67,7 @@ def _judged_before(deps: SearchDeps, number: int) -> Iterator[Event]:
 async def _pause_if_unreadable(deps: SearchDeps, number: int) -> None:
     straight, cause = 0, ""
     for event in deps.ledger.events("proposal", "paused"):
-        if event.kind == "proposal" and _operator(deps, event) in BY_CODE:
+        if event.kind == "proposal" and _operator(deps, event).by_code:
             continue  # it says nothing of the model that the others ask
         failed = event.kind == "proposal" and event.body["failed"]
         straight, cause = (straight + 1, event.body["content"]["cause"]) if failed else (0, "")
@@ -90,9 +77,9 @@ async def _pause_if_unreadable(deps: SearchDeps, number: int) -> None:
     raise Paused(f"{straight} proposals in a row failed; the last: {cause}")
 
 
-def _operator(deps: SearchDeps, proposal: Event) -> str:
+def _operator(deps: SearchDeps, proposal: Event) -> Operator:
     number, index = proposal.key.removeprefix("proposal:").split(".")
-    return deps.moves(int(number))[int(index)].operator
+    return OPERATORS[deps.moves(int(number))[int(index)].operator]
 
 
 async def gate(state: SearchState, runtime: Runtime[SearchDeps]) -> SearchState:
@@ -106,9 +93,8 @@ async def _passes_gate(deps: SearchDeps, child_id: str, number: int) -> bool:
     child = candidate_of(deps, child_id)
     parent = candidate_of(deps, child.parents[0])
     outcome, gained = await _no_effect(deps, child, parent), 0.0
-    stages = ((len(deps.dev), 0.9),) if _may_go_on(deps, child, number) else gates.stages(len(deps.dev))
-    whole = stages[-1][0]
-    for size, margin in stages if deps.recipe.staged and not outcome else ():
+    stages = gates.stages(len(deps.dev)) if deps.recipe.staged and not outcome else ()
+    for size, margin in stages:
         rows = deps.dev[:size]
         old = scored(await deps.evaluator.score(parent, rows, phase="search"))
         new = scored(await deps.evaluator.score(child, rows, phase="search"))
@@ -117,8 +103,8 @@ async def _passes_gate(deps: SearchDeps, child_id: str, number: int) -> bool:
             outcome = f"gave no answer on {len(old) - len(new)} of {len(old)} rows"
             break
         # Rows on which nothing moved say nothing of an edit that mended a failure: a rare rule needs more of them.
-        if not gates.passes(moved, margin) and (any(moved) or size == whole):
-            outcome = f"{TURNED_DOWN} {size} rows"
+        if not gates.passes(moved, margin) and (any(moved) or size == stages[-1][0]):
+            outcome = f"rejected after {size} rows"
             break
         if gates.settled(moved):
             break
@@ -142,11 +128,7 @@ async def _no_effect(deps: SearchDeps, child: Candidate, parent: Candidate) -> s
     changed = sum(after[row.id].output != known[row.id].output for row in answered)
     facts = {"child": child.id, "rows": len(rows), "changed": changed}
     await deps.journal.record("behaviour", f"{child.round} {child.id}", facts)
-    if not changed:
-        return "changed none of its failures"
-    before = scored([known[row.id] for row in rows])
-    mends = sum(differences(scored(list(after.values())), before)) > 0
-    return "" if mends or deps.recipe.check == "changed" else MENDED_NONE
+    return "" if changed else "changed none of its failures"
 
 
 async def race(state: SearchState, runtime: Runtime[SearchDeps]) -> SearchState:

@@ -28,19 +28,10 @@ async def propose(assignment: Assignment, deps: SearchDeps) -> Candidate | None:
     steps = _steps(assignment, deps, parent)
     if not steps:
         return None
-    short = _fallen_short(assignment, deps) if deps.recipe.carries else []
-    carried = _rules_of(short)
     recalled = await deps.recall(steps[0][0].goal, key=f"propose {assignment.key}")
-    brief = Brief(
-        goal=deps.task.aim,
-        prompt=parent.prompt,
-        recalled=recalled,
-        tried=deps.tried(but=[each.id for each in short]),
-        accepted=carried,
-    )
+    brief = Brief(goal=deps.task.aim, prompt=parent.prompt, recalled=recalled, tried=deps.tried())
     dialogue = await hold_dialogue(_subject(assignment, deps, parent, brief, steps))
-    acted_on = [*accepted_hypotheses(dialogue), *carried]
-    child = _child(dialogue, acted_on, assignment, deps) if "child" in dialogue else None
+    child = _child(dialogue, accepted_hypotheses(dialogue), assignment, deps) if "child" in dialogue else None
     await _keep(dialogue, child, recalled, assignment, deps)
     return child
 
@@ -74,23 +65,6 @@ def _steps(assignment: Assignment, deps: SearchDeps, parent: Candidate) -> list[
     rollouts = deps.ledger.rollouts(parent.id)
     rows = {cluster.id: cluster.example_ids[:MOST_SHOWN] for cluster in plan.clusters}
     return [(step, deps.failures([rollouts[row] for row in rows[step.cluster]])) for step in chosen]
-
-
-def _fallen_short(assignment: Assignment, deps: SearchDeps) -> list[Candidate]:
-    known = map(deps.ledger.candidate, deps.fallen_short(assignment.round))
-    return [each for each in known if each.parents == assignment.move.parents]
-
-
-def _rules_of(short: Sequence[Candidate]) -> list[Hypothesis]:
-    """Return the rules of earlier edits of a prompt that did no harm and fell short.
-
-    Each alone was too small to be seen, or mends nothing without another; together with the next ones it may.
-    """
-    return [
-        Hypothesis(label=f"{each.id}-{rank}", cause="It fell short by itself.", rule=rule, example_ids=each.evidence)
-        for each in short
-        for rank, rule in enumerate(each.lessons)
-    ]
 
 
 def _child(dialogue: Dialogue, acted_on: Sequence[Hypothesis], assignment: Assignment, deps: SearchDeps) -> Candidate:

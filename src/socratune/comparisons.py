@@ -14,6 +14,7 @@ from socratune.consent import Consent
 from socratune.graphs.batch import Outcome, Work
 from socratune.graphs.compare import carry_out_in_turn, optimize_and_score
 from socratune.graphs.engine import Look, Order, Watch, tested_rows
+from socratune.graphs.operators import sees_errors
 from socratune.graphs.recipes import recipe_named
 from socratune.graphs.result import Result
 from socratune.memory.answers import SharedAnswers
@@ -71,7 +72,7 @@ def arms_of(recipes: str, *, shuffled: bool) -> tuple[Arm, ...]:
     names = list(dict.fromkeys(name.strip() for name in recipes.split(",") if name.strip()))
     if not names:
         raise BadInput("names no recipe", place="--recipes", cure="name some: --recipes auto,gepa")
-    seeing = [name for name in names if recipe_named(name).sees_errors]
+    seeing = [name for name in names if sees_errors(recipe_named(name))]
     controls = [Arm(recipe=name, shuffled=True) for name in seeing if shuffled]
     return (*(Arm(recipe=name) for name in names), *controls)
 

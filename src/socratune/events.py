@@ -57,8 +57,9 @@ class RoundPlanned:
     round: int
     """Counted from 1."""
     failures: int
+    left: float
+    """Most that is left to gain, in mean reward: an upper bound."""
     subgoals: int
-    """None left ends the search."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

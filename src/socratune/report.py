@@ -196,6 +196,7 @@ def _ended(reason: str) -> str:
     words = {
         "nothing new to try": "the same failures led to no new edit",
         "patience": "no edit was accepted any more",
+        "too little left to gain": "the few train rows that still fail are hardly worth another edit",
         "nothing left to mend": "the train rows show no failure any more that an edit could mend",
     }
     cap = reason.removeprefix("budget: ")

@@ -1,21 +1,18 @@
-"""What only our own recipe does: pooling, carrying, looking again, starting anew, and saying where it ends."""
+"""What only our own recipe does: pooling, starting anew, stopping in time, and saying where it ends."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
 
-from tests.graphs.scene import carry_out, home_at, ledger_of, order, overheard
+from tests.graphs.scene import carry_out, home_at, order, overheard
 
-from socratune.evals.laid_out import order_of
-from socratune.graphs.context import TURNED_DOWN
 from socratune.graphs.result import PLATEAU
 from socratune.graphs.socratic import pooled
-from socratune.memory.ledger import Ledger
 from socratune.memory.records import Budget, CandidateId, Critique, ExampleId, Hypothesis
 from socratune.tools.sections import rows_of, sections
 
-SIX_HUNDRED, PLENTY = Budget(rollouts=600), Budget(rollouts=1_300)
+SIX_HUNDRED = Budget(rollouts=600)
 
 
 def critique(*rules: str) -> Critique:
@@ -35,34 +32,11 @@ def test_pooled_critiques_name_each_rule_once_and_label_it_anew() -> None:
     ]
 
 
-def looked_at(ledger: Ledger, operator: str) -> list[str]:
-    """The children that moves with this operator brought."""
-    told = [event.body for event in ledger.events("told") if event.body["move"]["operator"] == operator]
-    return [body["child"] for body in told if body["child"]]
-
-
-def test_a_second_look_settles_on_all_of_dev_a_child_that_fell_short(tmp_path: Path) -> None:
-    carry_out(order_of("ticket-routing", strength="weak", seed=1, budget=PLENTY), home_at(tmp_path))
-    with ledger_of(home_at(tmp_path)) as ledger:
-        [again] = looked_at(ledger, "reconsider")
-        first, last = [event.body for event in ledger.events("judged") if event.body["child"] == again]
-        seen = len(ledger.rollouts(CandidateId(again)).keys() & set(ledger.settings()["rows"]["dev"]))
-        dev = len(ledger.settings()["rows"]["dev"])
-    assert (first["outcome"], last["outcome"], seen) == (f"{TURNED_DOWN} 32 rows", "accepted", dev)
-
-
-def test_rules_that_fell_short_alone_are_carried_into_the_next_edit_of_the_same_prompt(tmp_path: Path) -> None:
-    carry_out(order("moderation", budget=PLENTY, seed=2), home_at(tmp_path))
-    with ledger_of(home_at(tmp_path)) as ledger:
-        short = [e.body["child"] for e in ledger.events("judged") if e.body["outcome"].startswith(TURNED_DOWN)]
-        fallen = [each for each in (ledger.candidate(CandidateId(child)) for child in short) if each.lessons]
-        later = list(ledger.candidates().values())
-    assert [
-        (one.id, other.id)
-        for one in fallen
-        for other in later
-        if one.parents == other.parents and one.round < other.round and set(one.lessons) < set(other.lessons)
-    ]
+def test_a_rule_that_several_critiques_name_has_the_rows_of_all() -> None:
+    one, other = critique("Say the unit."), critique("Say the unit.")
+    other = replace(other, hypotheses=(replace(other.hypotheses[0], example_ids=(ExampleId("r2"), ExampleId("r1"))),))
+    [hypothesis] = pooled([one, other]).hypotheses
+    assert hypothesis.example_ids == ("r1", "r2")
 
 
 def test_a_restart_is_shown_the_rules_that_held_and_none_of_the_failures(tmp_path: Path) -> None:

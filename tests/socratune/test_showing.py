@@ -119,7 +119,7 @@ def test_live_view_shows_budget_leader_and_question_as_text(finished: Finished) 
 
 def test_progress_follows_the_run() -> None:
     progress = Progress()
-    progress.hear(RoundPlanned(round=1, failures=3, subgoals=1))
+    progress.hear(RoundPlanned(round=1, failures=3, left=0.2, subgoals=1))
     progress.hear(QuestionAsked(question=HOSTILE, accepted=True))
     assert progress.stage.startswith("round 1")
     assert "\x1b" not in progress.question
