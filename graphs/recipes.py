@@ -123,7 +123,7 @@ _PUBLISHED = (
         proposers=("compare",),
         search=Greedy,
         evidence=Evidence(rows=3, failures=3),
-        allocation=Everyone(rows=24, keep=1),
+        allocation=Everyone(rows=FEW_ROWS, keep=1),
         moves=1,
         rounds=9,
         patience=4,
