@@ -14,14 +14,13 @@ from socratune.graphs.batch import Outcome
 from socratune.graphs.result import Result
 from socratune.memory.errors import BadInput, Interrupted, Paused
 from socratune.memory.ledger import Ledger, Spent
-from socratune.memory.records import CandidateId, ExampleId, Prompt, Role
+from socratune.memory.records import CandidateId, ExampleId, Role
 from socratune.memory.runs import RunFolder
 from socratune.scoring import mean_interval
 from socratune.standing import opened
 from socratune.tools.contest import Contest, Duel, Scores, averaged, contest, gains
 from socratune.tools.statistics import alpha_for_look
-from socratune.tools.template import messages
-from socratune.tools.tokens import estimate
+from socratune.tools.template import length
 
 SEED = "your own prompt"
 KINDS = {BadInput: "refused", Paused: "paused", Interrupted: "interrupted"}
@@ -255,7 +254,7 @@ def _ran(folder: RunFolder, result: Result) -> Ran:
             finalist=_on_test(ledger, result.best.id),
             paid=ledger.spent(copied=False),
             minutes=ledger.minutes_worked(),
-            length=_length(result.best.prompt, ledger.settings()["task"]["variables"]),
+            length=length(result.best.prompt, ledger.settings()["task"]["variables"]),
         )
 
 
@@ -263,7 +262,3 @@ def _on_test(ledger: Ledger, candidate: CandidateId) -> dict[ExampleId, float]:
     known = ledger.rollouts(candidate)
     rewards = {row: known[row].reward for row in ledger.settings()["rows"]["test"] if row in known}
     return {row: reward for row, reward in rewards.items() if reward is not None}
-
-
-def _length(prompt: Prompt, variables: Sequence[str]) -> int:
-    return sum(estimate(message.content) for message in messages(prompt, dict.fromkeys(variables, "")))
