@@ -68,7 +68,7 @@ def _proof(comparison: Comparison, *, pairs: bool) -> str:
     if likely >= 1:
         return f"{rows} sealed rows are too few to prove any {what} {where} with an 80 % chance"
     sure, half = (f"{round(share * reach * 100)} points" for share in (likely, even))
-    alone = ", were there one seed" if len(comparison.seeds) > 1 else ""
+    alone = ", with one seed each" if len(comparison.seeds) > 1 else ""
     said = f"a {what} of {sure} {where} has an 80 % chance to be proven, {half} an even one"
     return f"on {rows} sealed rows, {said}{alone}"
 
