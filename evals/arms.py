@@ -22,8 +22,7 @@ from socratune.memory.records import Budget, CandidateId, Prompt, Role, digest
 from socratune.memory.runs import Home, RunFolder
 from socratune.tools.simulator.world import load_world
 from socratune.tools.splits import split, test_rows
-from socratune.tools.template import messages
-from socratune.tools.tokens import estimate
+from socratune.tools.template import length
 
 NEAR = 0.9
 """Share of the ideal's accuracy that counts as having got there."""
@@ -145,7 +144,7 @@ def _measured(trial: Trial, order: Order, result: Result, place: RunFolder, *, s
         optimizer_calls=asked("optimizer"),
         judge_calls=asked("judge"),
         usd=result.usd,
-        prompt_tokens=_length(result.best.prompt, order.task.variables),
+        prompt_tokens=length(result.best.prompt, order.task.variables),
         seconds=seconds,
     )
 
@@ -155,7 +154,3 @@ def _reached(place: RunFolder, is_near: Callable[[Prompt], bool]) -> int | None:
         led = [(CandidateId(ledger.settings()["root"]), 0)]
         led += [(CandidateId(event.body["leader"]), calls) for event, calls in ledger.searched_before("leader")]
         return next((calls for leader, calls in led if is_near(ledger.candidate(leader).prompt)), None)
-
-
-def _length(prompt: Prompt, variables: tuple[str, ...]) -> int:
-    return sum(estimate(message.content) for message in messages(prompt, dict.fromkeys(variables, "")))

@@ -6,10 +6,27 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 
 from socratune.graphs.result import Result
+from socratune.memory.errors import SocratuneError
 
 Work = Callable[[], Awaitable[Result]]
 Outcome = Result | BaseException
 """How one run ended: with its result, or with what kept it from one."""
+
+
+class Unexpected(Exception):
+    """What nobody raised on purpose ended a run. Its type is said, for it is no refusal; `__cause__` is the error."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__(": ".join(part for part in (type(error).__name__, str(error)) if part))
+        self.__cause__ = error
+
+
+async def outcome_of(work: Work) -> Outcome:
+    """Carry out one run; whatever keeps it from its result is its outcome, and raises nothing here."""
+    [outcome] = await asyncio.gather(work(), return_exceptions=True)
+    if isinstance(outcome, Result | SocratuneError):
+        return outcome
+    return Unexpected(outcome)
 
 
 async def carry_out_all(work: Mapping[str, Work], *, at_once: int, ended: Callable[[str, Outcome], None]) -> None:
@@ -21,7 +38,7 @@ async def carry_out_all(work: Mapping[str, Work], *, at_once: int, ended: Callab
 
     async def one(name: str) -> None:
         async with free:
-            [outcome] = await asyncio.gather(work[name](), return_exceptions=True)
+            outcome = await outcome_of(work[name])
         ended(name, outcome)
 
     await asyncio.gather(*map(one, work))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping
 
-from socratune.graphs.batch import Outcome, Work
+from socratune.graphs.batch import Outcome, Work, outcome_of
 from socratune.graphs.context import OptimizeDeps, candidate_of
 from socratune.graphs.engine import Order, Watch, optimize, prepared
 from socratune.graphs.result import Result, result_of
+from socratune.graphs.stages import open_seal
 from socratune.memory.errors import BudgetExhausted, Interrupted, Paused
 from socratune.memory.runs import Home, RunFolder
 
@@ -19,7 +19,7 @@ async def carry_out_in_turn(work: Mapping[str, Work], *, ended: Callable[[str, O
     A run that fails is an outcome like any other; after one that was paused or interrupted none is begun.
     """
     for name, run in work.items():
-        [outcome] = await asyncio.gather(run(), return_exceptions=True)
+        outcome = await outcome_of(run)
         ended(name, outcome)
         if isinstance(outcome, Paused | Interrupted):
             return
@@ -39,9 +39,8 @@ async def optimize_and_score(order: Order, folder: RunFolder, home: Home, watch:
 
 
 async def _score_seed(deps: OptimizeDeps) -> None:
-    rows, search = deps.sealed.test, deps.search
-    deps.seal(frozenset(example.group for example in rows))
-    await search.journal.record("test_opened", "", {"rows": len(rows), "finalist": search.root})
+    search = deps.search
+    rows = await open_seal(deps, finalist=search.root)
     try:
         await search.evaluator.score(candidate_of(search, search.root), rows, phase="test")
     except BudgetExhausted as error:

@@ -1,7 +1,7 @@
 """The nodes of the outer graph.
 
-Only `test` and `report` look at the sealed rows. The search runs in a graph of its own with a context of its own: as a
-node of this one it would be handed this one's context, test rows included.
+Only `test` looks at the sealed rows, which `open_seal` hands out. The search runs in a graph of its own with a context
+of its own: as a node of this one it would be handed this one's context, test rows included.
 """
 
 from __future__ import annotations
@@ -165,9 +165,7 @@ def after_finalist(state: OptimizeState) -> Literal["test", "report"]:
 
 async def test(state: OptimizeState, runtime: Runtime[OptimizeDeps]) -> OptimizeState:
     """Open the sealed rows, once: the seed and the finalist on the same rows, and one paired test."""
-    deps, rows = runtime.context.search, runtime.context.sealed.test
-    runtime.context.seal(frozenset(example.group for example in rows))
-    await deps.journal.record("test_opened", "", {"rows": len(rows), "finalist": state["finalist"]})
+    deps, rows = runtime.context.search, await open_seal(runtime.context, finalist=state["finalist"])
     seed, chosen = candidate_of(deps, deps.root), candidate_of(deps, state["finalist"])
     old: dict[ExampleId, float] = {}
     new: dict[ExampleId, float] = {}
@@ -190,6 +188,14 @@ async def test(state: OptimizeState, runtime: Runtime[OptimizeDeps]) -> Optimize
     }
     await deps.journal.record("verdict", "", {"verdict": asdict(verdict), "means": means})
     return {}
+
+
+async def open_seal(deps: OptimizeDeps, *, finalist: str) -> tuple[Example, ...]:
+    """Count and record the look at the sealed rows before any of them is run; return them."""
+    rows = deps.sealed.test
+    deps.seal(frozenset(example.group for example in rows))
+    await deps.search.journal.record("test_opened", "", {"rows": len(rows), "finalist": finalist})
+    return rows
 
 
 async def report(state: OptimizeState, runtime: Runtime[OptimizeDeps]) -> OptimizeState:

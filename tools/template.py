@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Literal
 
 from socratune.memory.records import Message, Prompt
+from socratune.tools.tokens import estimate
 
 Style = Literal["native", "fstring", "braces", "jinja"]
 """`native` is `{{name}}`, `jinja` is `{{ name }}`. `fstring` is `{name}` in a well-formed format string, where other
@@ -85,6 +86,11 @@ def messages(prompt: Prompt, inputs: Mapping[str, str]) -> tuple[Message, ...]:
     """Return what a model is sent for one row: system, the demos as turns, then the row itself."""
     turns = [Message(role="system", content=fill(prompt.system, inputs))] if prompt.system else []
     return (*turns, *_demos(prompt), Message(role="user", content=_turn(prompt.user, inputs)))
+
+
+def length(prompt: Prompt, columns: Iterable[str]) -> int:
+    """Return about how many tokens of `messages` are the prompt's own, and are sent with every row."""
+    return sum(estimate(message.content) for message in messages(prompt, dict.fromkeys(columns, "")))
 
 
 def shared_prefix(prompt: Prompt, columns: Iterable[str]) -> int:

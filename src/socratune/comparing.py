@@ -14,9 +14,9 @@ from socratune.agreement import agree, need_somebody, needs_consent
 from socratune.batch_screen import BatchScreen
 from socratune.batches import Ended
 from socratune.before import outlook_of
-from socratune.comparison_result import Compared, compared
+from socratune.comparison_result import compared
 from socratune.comparison_screen import after, before
-from socratune.comparisons import Arm, Onlookers, begin, carry_on, check_unchanged, planned, read, unfinished
+from socratune.comparisons import Arm, Onlookers, begin, carry_on, check_unchanged, finished, planned, read, unfinished
 from socratune.graphs.batch import Outcome
 from socratune.graphs.recipes import recipe_named
 from socratune.memory.errors import BadInput
@@ -27,11 +27,11 @@ from socratune.orders import SavedOrder
 from socratune.outcome import replace_text
 from socratune.printing import printed
 from socratune.running import INTERRUPTED, Stopper, stoppable, tell
+from socratune.text import plain
 from socratune.tools.caller import Caller
-from socratune.tools.statistics import alpha_for_look
 from socratune.tools.task_files import LoadedTask
 
-CODES = {"interrupted": INTERRUPTED, "failed": 1, "paused": 4, "refused": 2, "improved": 0, "no_improvement": 3}
+CODES = {"interrupted": INTERRUPTED, "failed": 1, "paused": 4, "improved": 0, "no_improvement": 3}
 """Exit codes by what came of a compare."""
 
 
@@ -41,20 +41,20 @@ def start(asked: SavedOrder, arms: Sequence[Arm], seeds: Sequence[int], manner: 
     Ends the command by raising `typer.Exit`.
     """
     loaded = asked.load(manner.consent)
-    outlook = outlook_of(_with_every_model(asked, arms, loaded, manner), manner.place, hosts=asked.settings.hosts)
+    comparison = planned(asked, loaded, arms, seeds, manner.place)
+    every_model = _with_every_model(asked, comparison.arms, loaded, manner)
+    outlook = outlook_of(every_model, manner.place, hosts=asked.settings.hosts)
     if outlook.missing:
         raise BadInput(outlook.missing[0])
-    comparison = planned(asked, loaded, arms, seeds, manner.place)
     folder = unfinished(comparison, manner.place)
     if folder is not None:
         comparison = read(folder)
         tell(f"going on with {folder.id}", manner)
+    earlier = None if folder is not None else finished(comparison, manner.place)
     need_somebody(outlook.sendings, manner)
-    alpha = alpha_for_look(comparison.look.number)
-    said = before(arms, len(seeds), loaded.task.budget, rows=len(comparison.look.rows), alpha=alpha)
     if not manner.quiet or needs_consent(outlook.sendings, manner):
-        for line in (*map(str, outlook.sendings), *said):
-            typer.echo(line, err=True)
+        for line in (*map(str, outlook.sendings), *before(comparison, outlook, earlier)):
+            typer.echo(plain(line), err=True)
     agree(outlook.sendings, manner)
     go_on(folder or begin(comparison, asked, manner.place), manner)
 
@@ -73,24 +73,13 @@ def go_on(folder: RunFolder, manner: Trusting) -> None:
     check_unchanged(folder, manner.consent)
     with folder.held():
         found = compared(folder, comparison, _seen_through(folder, len(comparison.runs), manner))
-        if found.status in ("improved", "no_improvement"):
+        if found.is_whole:
             replace_text(folder.result, json.dumps(found.as_dict(), indent=2) + "\n")
-    if found.status == "refused":
-        manner.place.forget_run(folder)
-        raise _all_refused(found)
     if manner.json:
         typer.echo(json.dumps(found.as_dict()))
     else:
         printed(after(found, manner))
     raise typer.Exit(CODES[found.status])
-
-
-def _all_refused(found: Compared) -> BadInput:
-    first, *others = found.refused.values()
-    error = BadInput(first)
-    for other in dict.fromkeys(others):
-        error.add_note(other)
-    return error
 
 
 def _seen_through(folder: RunFolder, runs: int, manner: Trusting) -> dict[str, Outcome]:

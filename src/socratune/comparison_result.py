@@ -1,117 +1,42 @@
-"""What a compare found, put together from the ledgers of its runs: a line for each arm, and who beats whom."""
+"""What a compare found: who beats whom, what it cost, and what kept it from its end."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from statistics import fmean
 from typing import Any
 
+from socratune.comparison_arms import Line, Ran, line_of, ran
 from socratune.comparisons import Comparison, run_folder
 from socratune.graphs.batch import Outcome
-from socratune.graphs.result import Result
-from socratune.memory.errors import BadInput, Interrupted, Paused
-from socratune.memory.ledger import Ledger, Spent
-from socratune.memory.records import CandidateId, ExampleId, Prompt, Role
+from socratune.memory.ledger import Spent
 from socratune.memory.runs import RunFolder
-from socratune.scoring import mean_interval
-from socratune.standing import opened
-from socratune.tools.contest import Contest, Duel, Scores, averaged, contest, gains
+from socratune.tools.contest import Contest, Duel, Scores, contest, gains
 from socratune.tools.statistics import alpha_for_look
-from socratune.tools.template import messages
-from socratune.tools.tokens import estimate
 
 SEED = "your own prompt"
-KINDS = {BadInput: "refused", Paused: "paused", Interrupted: "interrupted"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ran:
-    """One run that has ended."""
-
-    result: Result
-    seed: Scores
-    """Of the user's own prompt, on the sealed rows."""
-    finalist: Scores
-    paid: Mapping[Role, Spent]
-    """What this run really paid, without what another run of the compare had paid for."""
-    minutes: float
-    """Of work; answers that another run had paid for take none."""
-    length: int
-    """Tokens of the finalist without a row."""
-
-    @property
-    def spent(self) -> Mapping[Role, Spent]:
-        """What it is charged: as much as if it had run alone."""
-        return self.result.spent
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
-    """One arm: its runs with all seeds."""
-
-    name: str
-    shuffled: bool
-    runs: tuple[Ran, ...]
-    unended: tuple[str, ...]
-    """What kept the other runs from a result, `paused: ...`."""
-    scores: Scores
-    """Of its finalists, averaged over seeds; empty while a run is missing."""
-
-    @property
-    def mean(self) -> float | None:
-        """The finalists' mean reward on the sealed rows."""
-        return fmean(self.scores.values()) if self.scores else None
-
-    @property
-    def interval(self) -> tuple[float, float] | None:
-        """90 %, over rows."""
-        return None if self.mean is None else mean_interval(self.mean, len(self.scores))
-
-    def as_dict(self, gain: Duel | None) -> dict[str, Any]:
-        """Return plain values, ready for JSON; amounts are means of the runs."""
-        return {
-            "recipe": self.name,
-            "runs": [each.result.run for each in self.runs],
-            "unended": list(self.unended),
-            "score": self.mean,
-            "interval": self.interval,
-            "gain": None if gain is None else _duel(gain),
-            "statuses": dict(Counter(each.result.status for each in self.runs)),
-            "calls": {role: self.each(role, "calls") for role in ("target", "optimizer", "judge")},
-            "tokens": self.total("tokens"),
-            "usd": self.total("usd") if self.priced else None,
-            "minutes": _mean([each.minutes for each in self.runs]),
-            "prompt_tokens": _mean([float(each.length) for each in self.runs]),
-        }
-
-    def each(self, role: Role, amount: str) -> float:
-        """Return how much of something a run used in a role, on the mean."""
-        return _mean([float(getattr(run.spent[role], amount)) if role in run.spent else 0.0 for run in self.runs])
-
-    def total(self, amount: str) -> float:
-        """Return how much of something a run used in all roles, on the mean."""
-        return _mean([sum(float(getattr(spent, amount)) for spent in run.spent.values()) for run in self.runs])
-
-    @property
-    def priced(self) -> bool:
-        """Whether the price of every model is known."""
-        return all(run.result.priced for run in self.runs)
+KEPT = ("interrupted", "failed", "paused")
+"""What kept runs from their results, the gravest first; a run that was not reached waits for another."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Compared:
-    """What a compare found so far."""
+    """What a compare found so far. While a run is without a result, nobody beats anybody: half of it proves nothing."""
 
     id: str
     lines: tuple[Line, ...]
     look: int
     rows: int
-    """Sealed rows that were opened."""
+    """Sealed rows that are opened."""
     refused: Mapping[str, str]
     """Arms that cannot work on this task, with the reason."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every run has a result."""
+        return not any(line.unended for line in self.lines)
 
     @property
     def alpha(self) -> float:
@@ -121,7 +46,7 @@ class Compared:
     @cached_property
     def seed(self) -> Scores:
         """Of the user's own prompt: each row's mean over the runs that got as far."""
-        runs = [run.seed for line in self.lines for run in line.runs]
+        runs = [run.finish.seed for run in self._runs() if run.finish and self.is_whole]
         rows = dict.fromkeys(row for run in runs for row in run)
         return {row: fmean(run[row] for run in runs if row in run) for row in rows}
 
@@ -154,12 +79,11 @@ class Compared:
 
     @property
     def status(self) -> str:
-        """The first thing that kept a run from its end, or what the numbers say."""
-        kinds = [said.split(":")[0] for line in self.lines for said in line.unended]
-        kept = next((kind for kind in ("interrupted", "failed", "paused", "not begun") if kind in kinds), None)
-        if kept is not None:
-            return "paused" if kept == "not begun" else kept
-        return "refused" if not self.lines else "improved" if self.better else "no_improvement"
+        """The gravest thing that kept a run from its result, or what the numbers say."""
+        if not self.is_whole:
+            statuses = {run.status for line in self.lines for run in line.unended}
+            return next((kept for kept in KEPT if kept in statuses), "paused")
+        return "improved" if self.better else "no_improvement"
 
     @property
     def paid(self) -> Spent:
@@ -169,18 +93,24 @@ class Compared:
     @property
     def charged(self) -> Spent:
         """What the runs are charged together."""
-        return Spent.total(spent for run in self._runs() for spent in run.spent.values())
+        return Spent.total(spent for run in self._runs() for spent in run.charged.values())
+
+    @property
+    def priced(self) -> bool:
+        """Whether the price of every model that was called is known."""
+        return all(run.priced for run in self._runs())
 
     @property
     def simulated(self) -> bool:
         """Whether no real model ran the prompts."""
-        return any(run.result.simulated for run in self._runs())
+        return any(run.simulated for run in self._runs())
 
     def _runs(self) -> Iterator[Ran]:
         return (run for line in self.lines for run in line.runs)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the object that `compare --json` prints."""
+        gained = {name: _duel(duel) for name, duel in self.gains.items()}
         return {
             "schema_version": 1,
             "compare": self.id,
@@ -190,8 +120,8 @@ class Compared:
             "look": self.look,
             "alpha": self.alpha,
             "rows": self.rows,
-            "seed": {"score": _mean(list(self.seed.values())) if self.seed else None},
-            "arms": [line.as_dict(self.gains.get(line.name)) for line in self.lines],
+            "seed": {"score": fmean(self.seed.values()) if self.seed else None},
+            "arms": [line.as_dict(gained.get(line.name)) for line in self.lines],
             "differences": [_duel(duel) for duel in self.contest.duels] if self.contest else [],
             "refused": dict(self.refused),
             "charged": asdict(self.charged),
@@ -214,56 +144,15 @@ def _duel(duel: Duel) -> dict[str, Any]:
     }
 
 
-def _mean(values: Sequence[float]) -> float:
-    return fmean(values) if values else 0.0
-
-
 def compared(folder: RunFolder, comparison: Comparison, outcomes: Mapping[str, Outcome]) -> Compared:
-    """Read what came of the runs; those that have no outcome were not begun."""
-    kept = {run: outcomes.get(run) for run in comparison.runs}
-    refusals = {run: each for run, each in kept.items() if isinstance(each, BadInput)}
-    refused = {str(comparison.runs[run][0]): str(error) for run, error in refusals.items()}
-    lines = []
-    for arm in comparison.arms:
-        own = {run: kept[run] for run, (each, _) in comparison.runs.items() if each == arm}
-        if str(arm) not in refused:
-            lines.append(_line(str(arm), own, folder, shuffled=arm.shuffled))
+    """Read what came of the runs; those that have no outcome were not reached this time."""
+    runs = {run: ran(run_folder(folder, run), seed, outcomes.get(run)) for run, (_, seed) in comparison.runs.items()}
+    whole = all(run.finish for run in runs.values())
+    arms = {arm: [runs[arm.run_id(seed)] for seed in comparison.seeds] for arm in comparison.arms}
     return Compared(
-        id=folder.id, lines=tuple(lines), look=comparison.look.number, rows=len(comparison.look.rows), refused=refused
+        id=folder.id,
+        lines=tuple(line_of(str(arm), own, shuffled=arm.shuffled, whole=whole) for arm, own in arms.items()),
+        look=comparison.look.number,
+        rows=len(comparison.look.rows),
+        refused=comparison.refused,
     )
-
-
-def _line(name: str, outcomes: Mapping[str, Outcome | None], folder: RunFolder, *, shuffled: bool) -> Line:
-    runs = [_ran(run_folder(folder, run), each) for run, each in outcomes.items() if isinstance(each, Result)]
-    unended = tuple(_unended(each) for each in outcomes.values() if not isinstance(each, Result))
-    scores = {} if unended else averaged([run.finalist for run in runs])
-    return Line(name=name, shuffled=shuffled, runs=tuple(runs), unended=unended, scores=scores)
-
-
-def _unended(outcome: BaseException | Result | None) -> str:
-    if outcome is None:
-        return "not begun"
-    kind = next((name for kind, name in KINDS.items() if isinstance(outcome, kind)), "failed")
-    return f"{kind}: {outcome}"
-
-
-def _ran(folder: RunFolder, result: Result) -> Ran:
-    with opened(folder) as ledger:
-        return Ran(
-            result=result,
-            seed=_on_test(ledger, result.seed.id),
-            finalist=_on_test(ledger, result.best.id),
-            paid=ledger.spent(copied=False),
-            minutes=ledger.minutes_worked(),
-            length=_length(result.best.prompt, ledger.settings()["task"]["variables"]),
-        )
-
-
-def _on_test(ledger: Ledger, candidate: CandidateId) -> dict[ExampleId, float]:
-    known = ledger.rollouts(candidate)
-    rewards = {row: known[row].reward for row in ledger.settings()["rows"]["test"] if row in known}
-    return {row: reward for row, reward in rewards.items() if reward is not None}
-
-
-def _length(prompt: Prompt, variables: Sequence[str]) -> int:
-    return sum(estimate(message.content) for message in messages(prompt, dict.fromkeys(variables, "")))

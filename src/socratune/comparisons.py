@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
 from socratune.consent import Consent
-from socratune.graphs.batch import Outcome, Work
+from socratune.graphs.batch import Outcome, Unexpected, Work
 from socratune.graphs.compare import carry_out_in_turn, optimize_and_score
 from socratune.graphs.engine import Look, Order, Watch, tested_rows
 from socratune.graphs.operators import sees_errors
@@ -26,6 +27,7 @@ from socratune.outcome import keep_leading, read_result, replace_text, write_out
 from socratune.sealed import look_at, sealed_groups
 from socratune.tools.allotment import allot
 from socratune.tools.caller import Caller
+from socratune.tools.logs import run_log
 from socratune.tools.metrics import judgements_each
 from socratune.tools.splits import split
 from socratune.tools.task_files import LoadedTask
@@ -57,6 +59,8 @@ class Comparison:
     look: Look
     task: str
     """Fingerprint of what is asked for, task and rows included: the same command goes on with the same compare."""
+    refused: Mapping[str, str] = field(default_factory=dict)
+    """Arms that were asked for and cannot work on this task, with the reason."""
 
     @property
     def runs(self) -> dict[str, tuple[Arm, int]]:
@@ -78,8 +82,12 @@ def arms_of(recipes: str, *, shuffled: bool) -> tuple[Arm, ...]:
 
 
 def planned(saved: SavedOrder, loaded: LoadedTask, arms: Sequence[Arm], seeds: Sequence[int], home: Home) -> Comparison:
-    """Return a compare and the sealed rows that it opens. Raises `BadInput` when there are none to open."""
+    """Return a compare of the arms that can work on this task, and the sealed rows that it opens.
+
+    Raises `BadInput` when no arm can, or when there are no rows to open.
+    """
     task, seed = loaded.task, saved.settings.seed
+    refused = _refused(arms, loaded)
     if 0 in asdict(task.budget).values():
         raise BadInput("a budget of 0 calls nothing", cure="raise it: there is nothing to compare")
     before = sealed_groups(home)
@@ -90,7 +98,21 @@ def planned(saved: SavedOrder, loaded: LoadedTask, arms: Sequence[Arm], seeds: S
         raise BadInput("this budget leaves no rows for the final test", cure="raise it: there is nothing to compare on")
     number = look_at(home, [row.group for row in rows], len(rows))
     look = Look(name="", number=number, rows=tuple(row.id for row in rows))
-    return Comparison(arms=tuple(arms), seeds=tuple(seeds), look=look, task=_fingerprint(saved, loaded))
+    willing = tuple(arm for arm in arms if str(arm) not in refused)
+    return Comparison(arms=willing, seeds=tuple(seeds), look=look, task=_fingerprint(saved, loaded), refused=refused)
+
+
+def _refused(arms: Sequence[Arm], loaded: LoadedTask) -> dict[str, str]:
+    """Return the arms that cannot work on a task, with the reason. Raises `BadInput` when that is all of them."""
+    reasons = {str(arm): recipe_named(arm.recipe).refusal(loaded.task, loaded.examples) for arm in arms}
+    refused = {arm: reason for arm, reason in reasons.items() if reason}
+    if len(refused) < len(reasons):
+        return refused
+    first, *others = dict.fromkeys(refused.values())
+    error = BadInput(first, cure="name other recipes")
+    for other in others:
+        error.add_note(other)
+    raise error
 
 
 def _fingerprint(saved: SavedOrder, loaded: LoadedTask) -> str:
@@ -109,13 +131,22 @@ def begin(comparison: Comparison, saved: SavedOrder, home: Home) -> RunFolder:
 
 def unfinished(comparison: Comparison, home: Home) -> RunFolder | None:
     """Return the newest compare that was asked for in the same words and has not ended."""
-    asked = (comparison.task, comparison.arms, comparison.seeds)
+    asked = (comparison.arms, comparison.seeds)
+    alike = ((folder, kept) for folder, kept in _of_same_task(comparison, home) if not folder.result.exists())
+    return next((folder for folder, kept in alike if (kept.arms, kept.seeds) == asked), None)
+
+
+def finished(comparison: Comparison, home: Home) -> RunFolder | None:
+    """Return the newest compare of the same task that has ended, whichever recipes it had."""
+    return next((folder for folder, _ in _of_same_task(comparison, home) if folder.result.exists()), None)
+
+
+def _of_same_task(comparison: Comparison, home: Home) -> Iterator[tuple[RunFolder, Comparison]]:
     for folder in home.compares():
         with contextlib.suppress(BadInput):  # one that cannot be read is nobody's
             kept = read(folder)
-            if not folder.result.exists() and (kept.task, kept.arms, kept.seeds) == asked:
-                return folder
-    return None
+            if kept.task == comparison.task:
+                yield folder, kept
 
 
 def read(folder: RunFolder) -> Comparison:
@@ -164,12 +195,20 @@ async def carry_on(folder: RunFolder, home: Home, onlookers: Onlookers) -> Mappi
 
     def ended(run: str, outcome: Outcome) -> None:
         done[run] = outcome
+        _log(folder, run, outcome)
         onlookers.ended(run, outcome)
 
     with closing(SharedAnswers.open(folder.path / "answers.db")) as answers:
         bench = _Bench(folder=folder, home=home, look=comparison.look, answers=answers, onlookers=onlookers)
         await carry_out_in_turn({run: bench.work(run, *what) for run, what in comparison.runs.items()}, ended=ended)
     return done
+
+
+def _log(folder: RunFolder, run: str, outcome: Outcome) -> None:
+    """Keep the traceback of what nobody raised on purpose: the line that is shown has no room for it."""
+    if isinstance(outcome, Unexpected) and outcome.__cause__:
+        trace = "".join(traceback.format_exception(outcome.__cause__))
+        run_log(folder.log).info("failed", run=run, error=str(outcome), traceback=trace)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,13 +7,14 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from tests.graphs.scene import carry_out, folder_in, home_at, order
 
-from socratune.graphs.batch import Outcome, Work
+from socratune.graphs.batch import Outcome, Work, outcome_of
 from socratune.graphs.compare import carry_out_in_turn, optimize_and_score
 from socratune.graphs.engine import Look, Order, Watch
 from socratune.graphs.result import Result
-from socratune.memory.errors import Paused
+from socratune.memory.errors import BadInput, Paused
 from socratune.memory.ledger import Ledger
 from socratune.memory.lessons import Lessons
 from socratune.memory.records import Budget, ExampleId
@@ -76,5 +77,19 @@ async def test_no_run_is_begun_after_one_that_paused() -> None:
 
     ends = {"fails": ValueError("its own trouble"), "pauses": Paused("no answer"), "later": ValueError("not reached")}
     await carry_out_in_turn({name: ending(name, error) for name, error in ends.items()}, ended=told.__setitem__)
-    assert begun == ["fails", "pauses"]
-    assert told == {name: ends[name] for name in begun}
+    assert begun == list(told) == ["fails", "pauses"]
+    assert told["pauses"] is ends["pauses"]
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [(KeyError("r1"), "KeyError: 'r1'"), (ValueError(), "ValueError"), (BadInput("no rows"), "no rows")],
+)
+async def test_what_nobody_raised_on_purpose_is_told_by_its_type(error: Exception, said: str) -> None:
+    async def work() -> Result:
+        raise error
+
+    outcome = await outcome_of(work)
+    assert isinstance(outcome, BaseException)
+    assert str(outcome) == said
+    assert error in (outcome, outcome.__cause__)

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import contextlib
 import json
+import re
 import signal
 import sqlite3
 import subprocess
@@ -10,9 +12,13 @@ from pathlib import Path
 
 import pytest
 
+from socratune.comparison_arms import Ran, ran
+from socratune.comparison_result import compared
+from socratune.comparisons import read
 from socratune.graphs.recipes import RECIPES
 from socratune.memory.lessons import Lessons
-from socratune.memory.runs import Home
+from socratune.memory.runs import Home, RunFolder
+from socratune.tools.statistics import detectable
 
 from .conftest import Command, lay_out
 
@@ -31,7 +37,8 @@ def rows_of(folder: Path, query: str) -> list[tuple[object, ...]]:
     """What a query finds in the ledgers of all runs of a compare, with the run's name in front."""
     found = []
     for ledger in sorted(folder.glob("runs/*/ledger.db")):
-        with sqlite3.connect(ledger) as opened:
+        # A run that was killed as it began has a ledger without a table.
+        with contextlib.suppress(sqlite3.OperationalError), sqlite3.connect(ledger) as opened:
             found += [(ledger.parent.name, *row) for row in opened.execute(query)]
     return found
 
@@ -41,6 +48,17 @@ def idle(monkeypatch: pytest.MonkeyPatch) -> str:
     """A second recipe, which gives up at once."""
     monkeypatch.setitem(RECIPES, "idle", replace(RECIPES["auto"], name="idle", patience=1))
     return "idle"
+
+
+@pytest.fixture
+def broken(monkeypatch: pytest.MonkeyPatch) -> str:
+    """A recipe with a fault of ours: an operator that there is not."""
+    monkeypatch.setitem(RECIPES, "broken", replace(RECIPES["auto"], name="broken", proposers=("nowhere",)))
+    return "broken"
+
+
+VERDICTS = ("winner", "Proven", "difference", " over ", "gain")
+"""What only a whole compare says."""
 
 
 def test_compare_that_was_killed_goes_on_by_the_same_command_and_pays_nothing_twice(
@@ -120,13 +138,28 @@ def test_arm_that_is_refused_is_listed_with_its_reason_and_the_rest_goes_on(
     labelled = "expected: queue  # by hand\nmetric: exact"
     desk.write_text(desk.read_text().replace(labelled, 'metric: {rubric: "Names the right queue"}'))
     words = ["compare", desk, "--seeds", "1", *SMALL, "--json", "--recipes"]
-    record = command(*words, f"ape,{idle}").json
+    ran = command(*words, f"ape,{idle}")
+    assert [line for line in ran.err.splitlines() if "ape" in line] == [
+        "ape is left out: recipe 'ape' learns from labelled rows, and no row has an expected answer"
+    ]
+    assert f"1 run: {idle}, each with 1 seed" in ran.err
+    assert "all together: never more than 160 target calls" in ran.err
+    record = ran.json
     assert list(record["refused"]) == ["ape"]
     assert "no row has an expected answer" in record["refused"]["ape"]
     assert [arm["recipe"] for arm in record["arms"]] == [idle]
-    alone = command(*words, "ape")
-    assert alone.code == 2
-    assert "no row has an expected answer" in alone.err
+
+
+def test_when_all_arms_are_refused_nothing_is_announced_called_or_left(
+    command: Command, desk: Path, tmp_path: Path
+) -> None:
+    labelled = "expected: queue  # by hand\nmetric: exact"
+    desk.write_text(desk.read_text().replace(labelled, 'metric: {rubric: "Names the right queue"}'))
+    ran = command("compare", desk, *SMALL, "--recipes", "ape,few-shot")
+    assert (ran.code, ran.out, ran.err.count("\n")) == (2, "", 1)
+    assert "recipe 'ape' learns from labelled rows" in ran.err
+    assert "recipe 'few-shot' learns from labelled rows" in ran.err
+    assert not (tmp_path / ".socratune" / "compares").exists()
 
 
 @pytest.mark.parametrize(
@@ -164,6 +197,9 @@ def test_one_interrupt_stops_a_compare_that_goes_on_only_with_the_same_task(
         said = process.stdout.read()
     assert process.returncode == 130
     assert "socratune resume compare-" in said
+    assert not any(verdict in said for verdict in VERDICTS)
+    calls = rows_of(compare_in(tmp_path / ".socratune"), "select key from calls where state = 'completed'")
+    assert f"Charged {len(calls):,} calls" in said
     desk.write_text(desk.read_text().replace("Which queue", "What queue"))
     refused = command("resume", compare_in(tmp_path / ".socratune").name)
     assert refused.code == 2
@@ -175,6 +211,7 @@ def test_provider_that_is_gone_pauses_the_compare(command: Command, desk: Path) 
     ran = command("compare", desk, *WORDS, *SMALL, *words)
     assert ran.code == 4
     assert "not begun" in ran.out
+    assert not any(verdict in ran.out for verdict in VERDICTS)
     assert "Go on: socratune resume compare-" in ran.out
 
 
@@ -192,3 +229,105 @@ def test_budget_that_lets_nothing_be_called_opens_no_row(command: Command, desk:
     refused = command("compare", desk, "--recipes", "auto", "--budget", "0")
     assert (refused.code, "a budget of 0 calls nothing" in refused.err) == (2, True)
     assert not list(tmp_path.glob(".socratune/compares/*"))
+
+
+def test_fault_in_a_run_is_told_by_its_type_and_leaves_a_traceback_and_no_verdict(
+    command: Command, desk: Path, tmp_path: Path, idle: str, broken: str
+) -> None:
+    ran = command("compare", desk, "--recipes", f"{broken},{idle}", "--seeds", "1", *SMALL)
+    assert ran.code == 1
+    assert "broken-seed-0: failed: KeyError: 'nowhere'" in ran.out
+    assert "broken-seed-0: failed. KeyError: 'nowhere'" in ran.err
+    assert not any(verdict in ran.out for verdict in VERDICTS)
+    folder = compare_in(tmp_path / ".socratune")
+    [line] = [json.loads(line) for line in folder.joinpath("log.jsonl").read_text().splitlines()]
+    assert (line["event"], line["run"], line["error"]) == ("failed", "broken-seed-0", "KeyError: 'nowhere'")
+    assert line["traceback"].startswith("Traceback")
+    assert "log.jsonl" in ran.out
+    assert not folder.joinpath("result.json").exists()
+
+
+def test_compare_that_is_not_whole_tells_a_program_what_is_paid_and_proves_nothing(
+    command: Command, desk: Path, tmp_path: Path, idle: str, broken: str
+) -> None:
+    record = command("compare", desk, "--recipes", f"{idle},auto,{broken}", "--seeds", "1", *SMALL, "--json").json
+    assert (record["status"], record["winner"], record["better"], record["differences"]) == ("failed", None, [], [])
+    assert record["seed"] == {"score": None}
+    assert [(arm["score"], arm["interval"], arm["gain"]) for arm in record["arms"]] == [(None, None, None)] * 3
+    assert [arm["unended"] for arm in record["arms"]] == [[], [], ["broken-seed-0: failed: KeyError: 'nowhere'"]]
+    booked = rows_of(compare_in(tmp_path / ".socratune"), "select count(*) from calls")
+    assert [row[0] for row in booked] == ["auto-seed-0", "broken-seed-0", "idle-seed-0"]
+    assert record["charged"]["calls"] == sum(int(str(row[1])) for row in booked)
+
+
+def test_run_that_was_killed_as_it_began_counts_as_unfinished_and_free(tmp_path: Path) -> None:
+    folder = RunFolder(path=tmp_path / "auto-seed-0")
+    folder.path.mkdir()
+    assert ran(folder, 0, None) == Ran(run=folder.id, seed=0, status="not begun")
+    folder.ledger.touch()
+    assert ran(folder, 0, None) == Ran(run=folder.id, seed=0, status="unfinished")
+
+
+def test_run_that_ended_before_the_compare_was_cut_off_again_keeps_its_result(
+    command: Command, desk: Path, tmp_path: Path
+) -> None:
+    command("compare", desk, "--recipes", "seed", "--seeds", "1", *SMALL)
+    folder = RunFolder(path=compare_in(tmp_path / ".socratune"))
+    [line] = compared(folder, read(folder), {}).lines
+    assert [run.status for run in line.ended] == ["no_improvement"]
+
+
+def test_attempts_without_an_answer_are_told_for_each_arm_by_role(
+    command: Command, desk: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    answer = (
+        "def answer(messages, row):\n    if 'a' in row['ticket'][:9]:\n        raise ValueError\n    return 'sales'\n"
+    )
+    (tmp_path / "app.py").write_text(answer)
+    models = "target: python:app.py:answer\noptimizer: sim:ticket-routing:strong\n"
+    desk.write_text(desk.read_text().replace("target: sim:ticket-routing\n", models))
+    words = ["compare", desk, "--recipes", "seed", "--seeds", "1", *SMALL, "--allow-code", "--yes"]
+    ran = command(*words)
+    [arm] = command("resume", compare_in(tmp_path / ".socratune").name, "--json").json["arms"]
+    assert arm["errors"]["target"] > 0
+    assert arm["errors"]["optimizer"] == arm["errors"]["judge"] == 0
+    failed = arm["errors"]["target"]
+    assert f"seed: {failed} attempts at a call gave no answer ({failed} of the target)." in ran.out
+
+
+def test_each_seeds_score_is_shown_and_in_the_record(command: Command, desk: Path, tmp_path: Path) -> None:
+    ran = command("compare", desk, "--recipes", "few-shot", "--seeds", "3", *SMALL)
+    [arm] = command("resume", compare_in(tmp_path / ".socratune").name, "--json").json["arms"]
+    assert [each["seed"] for each in arm["seeds"]] == [0, 1, 2]
+    scores = [each["score"] for each in arm["seeds"]]
+    assert sum(scores) / 3 == pytest.approx(arm["score"])
+    assert " ".join(f"{score:.2f}".removeprefix("0")[:3] for score in scores) in ran.out
+
+
+def test_what_the_sealed_rows_could_prove_is_said_before_and_falls_with_the_number_of_recipes(
+    command: Command, desk: Path, tmp_path: Path, idle: str
+) -> None:
+    said = {}
+    for recipes in ("seed", f"seed,{idle}", f"seed,{idle},few-shot"):
+        ran = command("compare", desk, "--recipes", recipes, "--seeds", "1", *SMALL, "--home", tmp_path / recipes[-9:])
+        [line] = [line for line in ran.err.splitlines() if "80 % chance to be proven" in line]
+        said[recipes.count(",") + 1] = int(re.findall(r"of (\d+) points", line)[0])
+        assert "forecast: " in ran.err
+    assert said[1] < said[2] < said[3]
+    alphas = {1: 0.05, 2: 0.025, 3: 0.0125}
+    assert said == {arms: round(100 * detectable(30, alpha=alpha)) for arms, alpha in alphas.items()}
+
+
+def test_command_of_a_finished_compare_says_where_its_numbers_are_and_that_this_is_a_new_look(
+    command: Command, desk: Path, tmp_path: Path
+) -> None:
+    words = ["compare", desk, "--recipes", "seed", "--seeds", "1", *SMALL]
+    first = command(*words)
+    done = compare_in(tmp_path / ".socratune").name
+    again = command(*words)
+    assert "had the same task" not in first.err
+    assert (
+        f"{done} had the same task, and what it found is in .socratune/compares/{done}/result.json: "
+        "this one is a new look" in again.err
+    )

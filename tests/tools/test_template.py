@@ -152,3 +152,9 @@ def test_without_a_user_template_several_inputs_are_named() -> None:
 
 def test_without_a_system_template_there_is_no_system_message() -> None:
     assert [turn.role for turn in template.messages(Prompt(user="{{ticket}}"), {"ticket": "a"})] == ["user"]
+
+
+def test_length_counts_every_message_and_no_row() -> None:
+    demo = Demo(inputs={"ticket": "lost" * 4}, output="shipping")
+    prompt = Prompt(system="a" * 8, user="b" * 4 + "{{ticket}}", demos=(demo,))
+    assert template.length(prompt, ("ticket",)) == 2 + (1 + 4) + 2 + 1
