@@ -213,11 +213,11 @@ RECIPES = {
             evidence=Evidence(examples=20, demos=4),
             plans=True,
             critiques=3,
-            worth=0.02,
+            worth=0.03,
             staged=True,
             allocation=Paired(rows=GATE_ROWS),
             moves=1,
-            patience=8,
+            patience=12,
             baselines=True,
         ),
         Recipe(

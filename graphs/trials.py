@@ -24,6 +24,8 @@ MOST_SILENT = 0.125
 """Share of rows that a child may leave unanswered beyond its parent; a single row may always be an accident."""
 FIX_CHECK = 8
 """Failures on which an edit must show an effect before it sees dev rows."""
+TURNED_DOWN = "rejected after"
+"""How the outcome of a child begins that failed a stage of the gate."""
 STRAIGHT_FAILURES = 5
 """Proposals in a row that failed for want of a readable answer; then the run pauses."""
 _MOVE = TypeAdapter(Move)
@@ -38,6 +40,9 @@ async def lint(state: SearchState, runtime: Runtime[SearchDeps]) -> SearchState:
     known = [candidate_of(deps, each).prompt for each in sorted(tried)]
     clean: list[str] = []
     for child in (candidate_of(deps, each) for each in dict.fromkeys(state["children"])):
+        if child.id in tried and _may_go_on(deps, child, state["round"]):
+            clean.append(child.id)
+            continue
         parent = candidate_of(deps, child.parents[0])
         broken = deps.guard.violations(child.prompt, parent=parent.prompt, known=known)
         if broken:
@@ -57,6 +62,16 @@ async def _keep_written(deps: SearchDeps, number: int) -> None:
         made = deps.ledger.event(f"proposal:{number}.{index}")
         if made is not None and made.body["child"]:
             await deps.ledger.add_candidate(WRITTEN.validate_python(made.body["content"]["candidate"]))
+
+
+def _may_go_on(deps: SearchDeps, child: Candidate, number: int) -> bool:
+    """Say whether a child that the gate turned down is worth more rows: it was written again, from other failures.
+
+    On all of dev it is settled for good.
+    """
+    outcomes = [event.body["outcome"] for event in _judged_before(deps, number) if event.body["child"] == child.id]
+    turned_down = bool(outcomes) and outcomes[-1].startswith(TURNED_DOWN)
+    return turned_down and len(deps.dev_scores(child.id)) < len(deps.dev)
 
 
 def _judged_before(deps: SearchDeps, number: int) -> Iterator[Event]:
@@ -93,8 +108,8 @@ async def _passes_gate(deps: SearchDeps, child_id: str, number: int) -> bool:
     child = candidate_of(deps, child_id)
     parent = candidate_of(deps, child.parents[0])
     outcome, gained = await _no_effect(deps, child, parent), 0.0
-    stages = gates.stages(len(deps.dev)) if deps.recipe.staged and not outcome else ()
-    for size, margin in stages:
+    stages = gates.stages(len(deps.dev), at_once=_may_go_on(deps, child, number))
+    for size, margin in stages if deps.recipe.staged and not outcome else ():
         rows = deps.dev[:size]
         old = scored(await deps.evaluator.score(parent, rows, phase="search"))
         new = scored(await deps.evaluator.score(child, rows, phase="search"))
@@ -104,7 +119,7 @@ async def _passes_gate(deps: SearchDeps, child_id: str, number: int) -> bool:
             break
         # Rows on which nothing moved say nothing of an edit that mended a failure: a rare rule needs more of them.
         if not gates.passes(moved, margin) and (any(moved) or size == stages[-1][0]):
-            outcome = f"rejected after {size} rows"
+            outcome = f"{TURNED_DOWN} {size} rows"
             break
         if gates.settled(moved):
             break

@@ -18,8 +18,10 @@ RACE_Z = 1.64
 """Standard errors by which the leader must be ahead."""
 
 
-def stages(rows: int) -> tuple[tuple[int, float], ...]:
+def stages(rows: int, *, at_once: bool = False) -> tuple[tuple[int, float], ...]:
     """Return the gate for `rows` dev rows: sizes and margins, the last always with the full margin; empty for none.
+
+    `at_once` has one stage, all rows.
 
     Stages with growing margins tell a better child from a worse one at fewer rows than one large minibatch. Against
     8, 24 and 56 rows with margins 0, .45 and .9, on a parent at 70 % (6,000 simulated edits each): a useless edit
@@ -28,6 +30,8 @@ def stages(rows: int) -> tuple[tuple[int, float], ...]:
     """
     if rows <= 0:
         return ()
+    if at_once:
+        return ((rows, GATE_STAGES[-1][1]),)
     early = tuple((size, margin) for size, margin in GATE_STAGES[:-1] if size < rows)
     size, margin = GATE_STAGES[-1]
     return (*early, (min(size, rows), margin))

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from tests.graphs.scene import carry_out, home_at, order, overheard
+from tests.graphs.scene import carry_out, home_at, ledger_of, order, overheard
 
+from socratune.evals.laid_out import order_of
 from socratune.graphs.result import PLATEAU
 from socratune.graphs.socratic import pooled
+from socratune.graphs.trials import TURNED_DOWN
 from socratune.memory.records import Budget, CandidateId, Critique, ExampleId, Hypothesis
 from socratune.tools.sections import rows_of, sections
 
@@ -37,6 +39,17 @@ def test_a_rule_that_several_critiques_name_has_the_rows_of_all() -> None:
     other = replace(other, hypotheses=(replace(other.hypotheses[0], example_ids=(ExampleId("r2"), ExampleId("r1"))),))
     [hypothesis] = pooled([one, other]).hypotheses
     assert hypothesis.example_ids == ("r1", "r2")
+
+
+def test_a_child_that_is_written_again_is_settled_on_all_of_dev(tmp_path: Path) -> None:
+    carry_out(order_of("invoices", strength="weak", seed=3, budget=SIX_HUNDRED), home_at(tmp_path, salt="evals 3\n"))
+    with ledger_of(home_at(tmp_path)) as ledger:
+        dev = set(ledger.settings()["rows"]["dev"])
+        judged = [(event.body["child"], event.body["outcome"]) for event in ledger.events("judged")]
+        turned_down = {child for child, outcome in judged if outcome.startswith(TURNED_DOWN)}
+        again = [child for child in turned_down if [each for each, _ in judged].count(child) > 1]
+        assert again
+        assert all(dev <= ledger.rollouts(CandidateId(child)).keys() for child in again)
 
 
 def test_a_restart_is_shown_the_rules_that_held_and_none_of_the_failures(tmp_path: Path) -> None:
