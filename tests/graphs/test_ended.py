@@ -1,4 +1,4 @@
-"""What is read from the ledger of a run that has ended: its result."""
+"""What is read from the ledger of a run that has ended: its result, and what it taught."""
 
 from __future__ import annotations
 
@@ -9,12 +9,17 @@ from pathlib import Path
 
 import pytest
 
+from socratune.graphs.learning import learn
 from socratune.graphs.result import result_of
 from socratune.memory.ledger import Event, Ledger
-from socratune.memory.records import Candidate, CandidateId, ExampleId, Prompt, Rollout
+from socratune.memory.lessons import Lessons
+from socratune.memory.records import Candidate, CandidateId, ExampleId, Prompt, Rollout, Task
 from socratune.tools.statistics import compare
 
 SEED, ONE, OTHER = (Candidate(prompt=Prompt(user=f"{words} {{{{word}}}}")) for words in ("Say", "Shout", "Sing"))
+TASK = Task(
+    name="words", goal="Say it.", prompt=SEED.prompt, variables=("word",), metric="exact", target="t", optimizer="o"
+)
 SETTINGS = {
     "root": SEED.id,
     "recipe": "auto",
@@ -98,3 +103,17 @@ async def test_both_sides_are_scored_on_the_dev_rows_that_both_have_seen(ledger:
     result = result_of(ledger)
     assert (result.seed.dev, result.best.dev, result.dev_rows) == (1.0, 0.0, 1)
     assert (result.seed.id, result.best.prompt, result.best.test) == (SEED.id, ONE.prompt, None)
+
+
+async def test_each_prompt_that_led_is_remembered_once_with_its_last_gain_and_the_users_own_never(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    for number, (leader, gain) in enumerate(((ONE.id, 0.3), (SEED.id, 0.0), (OTHER.id, 0.2), (ONE.id, 0.1)), start=1):
+        await led(ledger, number, leader, gain=gain)
+    with closing(Lessons.open(tmp_path / "memory.db")) as lessons:
+        learn(ledger, lessons, TASK)
+        kept = {lesson.text: (lesson.gain, lesson.gate) for lesson in lessons.all("prompt")}
+    assert kept == {
+        "Say it.\nShout {{word}}": (0.1, "leader:4"),
+        "Say it.\nSing {{word}}": (0.2, "leader:3"),
+    }
