@@ -61,7 +61,15 @@ def _set(deps: SearchDeps, seen: Minibatch, draw: Random) -> list[Demo]:
 
 def _varied(rows: Sequence[Example], most: int, *, unlike: Sequence[Example] = ()) -> list[Example]:
     """Return labelled rows, those with an answer not shown yet first, in the order given."""
-    labelled, shown = [row for row in rows if row.expected], {row.expected for row in unlike}
-    first = {row.expected: row for row in reversed(labelled)}
-    fresh = [row for row in labelled if first[row.expected] is row and row.expected not in shown]
-    return [*fresh, *(row for row in labelled if row not in fresh)][:most]
+    shown = {row.expected for row in unlike}
+    fresh = [row for row in first_of_each_answer(rows) if row.expected not in shown]
+    return [*fresh, *(row for row in rows if row.expected and row not in fresh)][:most]
+
+
+def first_of_each_answer(rows: Sequence[Example]) -> list[Example]:
+    """Return the first row of each expected answer, in the order given; none without a label."""
+    first: dict[str, Example] = {}
+    for row in rows:
+        if row.expected:
+            first.setdefault(row.expected, row)
+    return list(first.values())
