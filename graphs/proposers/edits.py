@@ -10,7 +10,8 @@ from socratune.agents.evidence import Brief, Failure
 from socratune.agents.rewriter import Findings, Limits
 from socratune.graphs.assignment import Assignment
 from socratune.graphs.context import SearchDeps
-from socratune.memory.records import Candidate, Example, Hypothesis, Prompt, Rollout
+from socratune.memory.critiques import Hypothesis
+from socratune.memory.records import Candidate, Example, Prompt, Rollout
 from socratune.tools.guard import length_limit
 
 

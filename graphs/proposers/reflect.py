@@ -11,7 +11,8 @@ from socratune.graphs.assignment import Assignment
 from socratune.graphs.context import SearchDeps
 from socratune.graphs.proposers.edits import Minibatch, brief_of, minibatch, parent_of, written
 from socratune.graphs.proposers.past import lineage
-from socratune.memory.records import Candidate, Hypothesis, Prompt, SubGoal
+from socratune.memory.critiques import Hypothesis, SubGoal
+from socratune.memory.records import Candidate, Prompt
 
 BATCH = SubGoal(cluster="batch", goal="Say what in the prompt lets these rows go wrong.", weight=1.0)
 """What the critic is asked where no plan says more."""

@@ -11,7 +11,8 @@ from socratune.graphs.assignment import Assignment
 from socratune.graphs.context import SearchDeps
 from socratune.graphs.proposers.edits import limits_of
 from socratune.graphs.socratic import Dialogue, DialogueDeps, accepted_hypotheses, hold_dialogue
-from socratune.memory.records import Candidate, Critique, Hypothesis, Lesson, Question, SubGoal
+from socratune.memory.critiques import Critique, Hypothesis, Question, SubGoal
+from socratune.memory.records import Candidate, Lesson
 
 MOST_SHOWN = 12
 """Failures of one cluster that the critic is shown; reflection gets worse with more."""

@@ -11,8 +11,9 @@ from socratune.evals.laid_out import order_of
 from socratune.graphs.context import TURNED_DOWN
 from socratune.graphs.result import PLATEAU
 from socratune.graphs.socratic import pooled
+from socratune.memory.critiques import Critique, Hypothesis
 from socratune.memory.ledger import Ledger
-from socratune.memory.records import Budget, CandidateId, Critique, ExampleId, Hypothesis
+from socratune.memory.records import Budget, CandidateId, ExampleId
 from socratune.tools.sections import rows_of, sections
 
 SIX_HUNDRED, PLENTY = Budget(rollouts=600), Budget(rollouts=1_300)
