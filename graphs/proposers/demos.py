@@ -21,7 +21,8 @@ async def propose(assignment: Assignment, deps: SearchDeps) -> Candidate | None:
     """Put another set of worked examples under the parent: half of them rows that it fails on, of varied answers.
 
     A row that the parent answers rightly is shown with its own words, reasoning included (CAPO, arXiv 2504.16005); any
-    other with the bare expected answer. None when no row has a label, or no set is left that the run has not tried.
+    other with the bare expected answer. None when no row has a label, when no set was drawn that the run has not tried,
+    and for an application.
     """
     if is_application(deps.task.target):
         return None  # applications are known to drop what stands between the first turn and the last
@@ -37,7 +38,7 @@ async def propose(assignment: Assignment, deps: SearchDeps) -> Candidate | None:
 
 
 def _fresh(deps: SearchDeps, seen: Minibatch, tried: Collection[frozenset[str]], draw: Random) -> list[Demo]:
-    """Draw sets until one is new; empty when all were tried, or there is none."""
+    """Draw sets until one is new; empty when `DRAWS` draws brought none."""
     for _ in range(DRAWS):
         if (chosen := _set(deps, seen, draw)) and _key(chosen) not in tried:
             return chosen

@@ -1,4 +1,4 @@
-"""Writing without failures: from labelled rows alone, from the run's history, in another style, or shorter."""
+"""Writing without failures: from labelled rows, from the history, in another style, in other words or in fewer."""
 
 from __future__ import annotations
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from pydantic import TypeAdapter
 
 from socratune.agents.evidence import Brief, Failure
 from socratune.graphs.assignment import Assignment
 from socratune.graphs.context import SearchDeps
-from socratune.graphs.proposers.edits import limits_of
+from socratune.graphs.proposers.edits import brief_of, limits_of, parent_of
 from socratune.graphs.socratic import Dialogue, DialogueDeps, accepted_hypotheses, hold_dialogue
 from socratune.memory.critiques import Critique, Hypothesis, Question, SubGoal
 from socratune.memory.records import Candidate, Lesson
@@ -25,20 +26,15 @@ async def propose(assignment: Assignment, deps: SearchDeps) -> Candidate | None:
 
     Raises `MalformedReply` and `CallFailed` when an agent cannot be understood or reached.
     """
-    parent = deps.ledger.candidate(assignment.move.parents[0])
+    parent = parent_of(assignment, deps)
     steps = _steps(assignment, deps, parent)
     if not steps:
         return None
     short = _fallen_short(assignment, deps) if deps.recipe.carries else []
     carried = _rules_of(short)
     recalled = await deps.recall(steps[0][0].goal, key=f"propose {assignment.key}")
-    brief = Brief(
-        goal=deps.task.aim,
-        prompt=parent.prompt,
-        recalled=recalled,
-        tried=deps.tried(but=[each.id for each in short]),
-        accepted=carried,
-    )
+    tried = deps.tried(but=[each.id for each in short])
+    brief = replace(brief_of(deps, parent), recalled=recalled, tried=tried, accepted=carried)
     dialogue = await hold_dialogue(_subject(assignment, deps, parent, brief, steps))
     acted_on = [*accepted_hypotheses(dialogue), *carried]
     child = _child(dialogue, acted_on, assignment, deps) if "child" in dialogue else None
