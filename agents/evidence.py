@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from socratune.memory.records import Candidate, Cluster, Example, Hypothesis, Lesson, Prompt, Rollout
+from socratune.memory.critiques import Hypothesis
+from socratune.memory.records import Candidate, Cluster, Example, Lesson, Prompt, Rollout
 from socratune.tools.sections import lines
 
 

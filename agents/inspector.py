@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from socratune.agents.evidence import Brief, Failure, failure_lines
 from socratune.agents.instructions import AgentPrompt, ask
-from socratune.memory.records import ExampleId, Inspection
+from socratune.memory.critiques import Inspection
+from socratune.memory.records import ExampleId
 from socratune.tools.caller import Line
 from socratune.tools.replies import INSPECTION
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from socratune.agents.evidence import Brief, Failure, cluster_lines
 from socratune.agents.instructions import AgentPrompt, ask
-from socratune.memory.records import Cluster, SubGoal
+from socratune.memory.critiques import SubGoal
+from socratune.memory.records import Cluster
 from socratune.tools.caller import Line
 from socratune.tools.replies import PLAN, PlannedStep
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from socratune.agents.evidence import Brief, Failure, failure_lines, hypothesis_lines, prompt_text
 from socratune.agents.instructions import AgentPrompt, ask
-from socratune.memory.records import Example, Hypothesis, Inspection, Prompt, Question
+from socratune.memory.critiques import Hypothesis, Inspection, Question
+from socratune.memory.records import Example, Prompt
 from socratune.tools.caller import Line
 from socratune.tools.replies import REWRITE
 from socratune.tools.sections import lines

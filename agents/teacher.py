@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from socratune.agents.evidence import Brief, Failure, failure_lines, hypothesis_lines
 from socratune.agents.instructions import AgentPrompt, ask
-from socratune.memory.records import Critique
+from socratune.memory.critiques import Critique
 from socratune.tools.caller import Line
 from socratune.tools.replies import QUESTION
 

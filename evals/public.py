@@ -6,9 +6,6 @@ Run `python -m socratune.evals.public DIR`, where DIR holds `bbh/object_counting
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 import tempfile
 import urllib.request
 from pathlib import Path
@@ -17,6 +14,7 @@ from typing import Any
 import typer
 from rich.table import Table
 
+from socratune.evals.program import told
 from socratune.evals.results import CAVEAT, console
 
 TASKS = Path(__file__).parent / "tasks"
@@ -46,15 +44,7 @@ def optimize(task: str, rows: Path, *, seed: int) -> dict[str, Any]:
     """Run `socratune optimize` as a person would, in a home of its own, and return what `--json` prints."""
     with tempfile.TemporaryDirectory() as home:
         command = ["optimize", str(TASKS / f"{task}.yaml"), "--data", str(rows), "--home", home, "--seed", str(seed)]
-        ended = subprocess.run(  # noqa: S603  # our own command with our own arguments
-            [str(Path(sys.executable).with_name("socratune")), *command, "--yes", "--quiet", "--json"],
-            check=False,
-            capture_output=True,
-            text=True,
-        )
-    if ended.returncode not in (0, 3):
-        raise SystemExit(ended.stderr)
-    return dict(json.loads(ended.stdout))
+        return told([*command, "--yes", "--quiet", "--json"])
 
 
 def _found(path: Path, url: str, *, download: bool) -> Path:

@@ -30,11 +30,12 @@ def read(files: Iterable[Path]) -> list[Outcome]:
 
 
 def complete(
-    trials: Sequence[Trial], file: Path, *, run: Callable[[Trial], Outcome], processes: int
+    trials: Sequence[Trial], file: Path, *, run: Callable[[Trial], Outcome], processes: int | None = None
 ) -> Iterator[Outcome]:
     """Run the trials that the file does not have, and yield each outcome once it is written there.
 
-    A trial that raises ends no other: what all of them raised is raised when the others have ended.
+    Without a number of processes there are as many as the machine has cores. A trial that raises ends no other: what
+    all of them raised is raised when the others have ended.
     """
     errors: list[BaseException] = []
     known = {outcome.trial for outcome in read([file])}

@@ -15,7 +15,6 @@ from socratune.evals.arms import Outcome, Trial
 from socratune.evals.results import CAVEAT, complete, read
 from socratune.evals.suite import trials_of
 from socratune.evals.tables import Suite
-from socratune.evals.worlds import STRENGTHS
 from socratune.graphs.recipe import Recipe
 from socratune.graphs.recipes import RECIPES
 
@@ -57,13 +56,12 @@ class Study:
         out: Annotated[Path, typer.Option(help="One JSON line a run; read again by the next start.")],
         seeds: int = 5,
         calls: int = 600,
-        jobs: int = 2,
     ) -> None:
         """Run what `out` does not have yet, and print the table."""
         self.register()
         names = [self.whole, *self.variants]
-        trials = trials_of(list(self.worlds), names, list(STRENGTHS), seeds=seeds, calls=calls)
-        for number, _ in enumerate(complete(trials, out, run=self.run, processes=jobs), start=1):
+        trials = trials_of(self.worlds, names, seeds=seeds, calls=calls)
+        for number, _ in enumerate(complete(trials, out, run=self.run), start=1):
             typer.echo(f"{number} of {len(trials)}", err=True)
         typer.echo("\n".join(self.table(read([out]))))
 

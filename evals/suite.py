@@ -7,6 +7,7 @@ not have. `python -m socratune.evals.tables results/FILE.jsonl` prints the table
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -21,7 +22,7 @@ from socratune.tools.simulator.builtin import FROZEN, OPEN
 LISTED = "Names with commas between them."
 
 
-def main(  # noqa: PLR0913  # each is an option of the command
+def main(
     *,
     out: Annotated[Path, typer.Option(help="One JSON line a run; read again by the next start.")],
     worlds: Annotated[str, typer.Option(help=LISTED)] = ",".join((*OPEN, *FROZEN)),
@@ -29,17 +30,18 @@ def main(  # noqa: PLR0913  # each is an option of the command
     strengths: Annotated[str, typer.Option(help=LISTED)] = ",".join(STRENGTHS),
     seeds: int = 10,
     calls: int = 600,
-    jobs: int = 2,
 ) -> None:
     """Run what `out` does not have yet."""
-    trials = trials_of(_listed(worlds), _listed(recipes), _listed(strengths), seeds=seeds, calls=calls)
-    for number, outcome in enumerate(complete(trials, out, run=run, processes=jobs), start=1):
+    trials = trials_of(_listed(worlds), _listed(recipes), strengths=_listed(strengths), seeds=seeds, calls=calls)
+    for number, outcome in enumerate(complete(trials, out, run=run), start=1):
         trial = outcome.trial
         said = f"{trial.recipe} on {trial.world}, {trial.strength}, seed {trial.seed}"
         typer.echo(f"{number}: {said}: {outcome.status}, {outcome.best:.3f} of {outcome.ideal:.3f}")
 
 
-def trials_of(worlds: list[str], recipes: list[str], strengths: list[str], *, seeds: int, calls: int) -> list[Trial]:
+def trials_of(
+    worlds: Sequence[str], recipes: Sequence[str], *, strengths: Sequence[str] = STRENGTHS, seeds: int, calls: int
+) -> list[Trial]:
     """Return all trials: seed by seed, so that a suite that is stopped has compared all recipes on what it has."""
     every = itertools.product(range(seeds), worlds, strengths, recipes)
     return [

@@ -10,15 +10,12 @@ from __future__ import annotations
 import asyncio
 import os
 import resource
-import socket
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
@@ -28,6 +25,7 @@ from rich.table import Table
 
 from socratune.agents.evaluator import Evaluator
 from socratune.agents.scorers import Measured
+from socratune.evals.program import served
 from socratune.evals.results import CAVEAT, console
 from socratune.memory.ledger import Ledger, Spent
 from socratune.memory.records import Budget, Candidate, Example, ExampleId, Prompt
@@ -35,13 +33,10 @@ from socratune.tools.caller import Caller, Line
 from socratune.tools.metrics import metric_named
 from socratune.tools.models import connect
 from socratune.tools.purse import Purse
-from socratune.tools.simulator.server import HOST
 
 WORLD = "ticket-routing"
 SYSTEM = "You route the tickets of a shop. Answer with the name of one queue: billing, shipping, sales or technical."
 MAX_TOKENS = 20
-PATIENCE = 30.0
-"""Seconds that the server gets to start."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,15 +66,15 @@ Client = Callable[[Load], Measure]
 
 def main(calls: int = 1_000, concurrency: int = 32, latency: float = 0.2, repeats: int = 3) -> None:
     """Measure both clients in turn, and print the medians with their range."""
-    with serving(latency) as url:
+    with served(WORLD, "--latency", str(latency)) as url:
         load = Load(url=url, calls=calls, concurrency=concurrency)
         runs = [(alone(whole_path, load), alone(bare_sdk, load)) for _ in range(repeats)]
     screen = console()
     screen.print(table(runs, ideal=calls * latency / concurrency))
     screen.print(
-        f"{calls:,} calls, {latency:g} s latency, concurrency {concurrency}, {os.cpu_count()} cores shared with"
+        f"{calls:,} calls, {latency:g} s latency, concurrency {concurrency}, {os.cpu_count()} cores shared with "
+        f"the server; medians of {repeats}, with their range."
     )
-    screen.print(f"the server; medians of {repeats}, with their range.")
     screen.print(CAVEAT)
 
 
@@ -102,36 +97,6 @@ def table(runs: list[tuple[Measure, Measure]], *, ideal: float) -> Table:
 def _middle(values: list[float], *, digits: int = 2) -> str:
     low, middle, high = min(values), statistics.median(values), max(values)
     return f"{middle:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
-
-
-@contextmanager
-def serving(latency: float) -> Iterator[str]:
-    """Start the simulator as a process, and give its address."""
-    with socket.create_server((HOST, 0)) as found:
-        port = found.getsockname()[1]
-    command = [str(Path(sys.executable).with_name("socratune")), "sim", "serve", WORLD, "--port", str(port)]
-    server = subprocess.Popen(  # noqa: S603  # our own command with our own arguments
-        [*command, "--latency", str(latency)], stderr=subprocess.DEVNULL
-    )
-    try:
-        _wait_for(port)
-        yield f"http://{HOST}:{port}"
-    finally:
-        server.terminate()
-        server.wait()
-
-
-def _wait_for(port: int) -> None:
-    until = time.monotonic() + PATIENCE
-    while True:
-        try:
-            socket.create_connection((HOST, port), timeout=1).close()
-        except OSError:
-            if time.monotonic() > until:
-                raise
-            time.sleep(0.05)
-        else:
-            return
 
 
 def alone(client: Client, load: Load) -> Measure:

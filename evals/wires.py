@@ -7,15 +7,9 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import sqlite3
-import subprocess
-import sys
 import tempfile
-import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,12 +17,12 @@ from typing import Any
 import typer
 from rich.table import Table
 
+from socratune.evals.program import served, told
 from socratune.evals.public import SOURCES, TASKS, points
 from socratune.evals.results import CAVEAT, console
 from socratune.memory.records import digest
 from socratune.memory.runs import Home
 
-PROGRAM = str(Path(sys.executable).with_name("socratune"))
 BASES = {"openai": "/v1", "anthropic": ""}
 Record = tuple[str, int, int, str]
 """Model, tokens in and out, and the hash of the answer."""
@@ -76,49 +70,17 @@ def cross(task: str, rows: Path, wire: str, *, seed: int) -> Crossing:
     with tempfile.TemporaryDirectory() as folder:
         log, home = Path(folder) / "provider.jsonl", Path(folder) / "home"
         world = f"{task}.world"
-        with provider(TASKS / f"{world}.yaml", rows, log) as url:
+        with served(str(TASKS / f"{world}.yaml"), "--data", str(rows), "--log", str(log)) as url:
             address = f"{url}{BASES[wire]}"
             models = ("--target", f"{wire}:{world}@{address}", "--optimizer", f"{wire}:{world}:strong@{address}")
             where = ("--data", str(rows), "--home", str(home), "--seed", str(seed), "--budget", "rollouts=1500")
-            result = _told(["optimize", str(TASKS / f"{task}.yaml"), *models, *where, "--yes", "--quiet", "--json"])
+            words = ["optimize", str(TASKS / f"{task}.yaml"), *models, *where, "--yes", "--quiet", "--json"]
+            result = told(words, environment=_keyless())
         return Crossing(task=task, wire=wire, result=result, ledger=_paid(home), provider=_completed(log))
 
 
-@contextmanager
-def provider(world: Path, rows: Path, log: Path) -> Iterator[str]:
-    """Serve a world in a process of its own; gives its address."""
-    port = _free_port()
-    words = ["sim", "serve", str(world), "--data", str(rows), "--port", str(port), "--log", str(log)]
-    with subprocess.Popen([PROGRAM, *words], stderr=subprocess.DEVNULL) as process:  # noqa: S603  # our own command
-        try:
-            _wait_for(port)
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            process.terminate()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _wait_for(port: int, *, seconds: float = 30.0) -> None:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.1)
-    raise SystemExit(f"the provider did not listen within {seconds:.0f} s")
-
-
-def _told(words: list[str]) -> dict[str, Any]:
-    keyless = {name: value for name, value in os.environ.items() if not name.endswith(("_API_KEY", "_BASE_URL"))}
-    ended = subprocess.run([PROGRAM, *words], check=False, capture_output=True, text=True, env=keyless)  # noqa: S603
-    if ended.returncode not in (0, 3):
-        raise SystemExit(ended.stderr)
-    return dict(json.loads(ended.stdout))
+def _keyless() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.endswith(("_API_KEY", "_BASE_URL"))}
 
 
 def _paid(home: Path) -> Counter[Record]:

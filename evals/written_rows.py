@@ -6,14 +6,12 @@ import json
 import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 from socratune.tools.simulator.chance import chance, pick
 
 ROWS = 340
 FEW = (0.44, 0.78, 0.94)
 """Bars for none to three rules; nearly half of the rows show none."""
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,9 +197,9 @@ def _amounts(draw: Draw, rules: Collection[str], sign: str) -> tuple[float, int,
     if "reverse-charge" in rules:
         return total, 0, [f"{item}: {sign}{total:.2f}", "reverse charge applies"]
     if "corrected" in rules:
-        return total, 20, [f"{item}", f"Total {sign}100.00 (crossed out) {sign}{total:.2f}, tax of 20 % in it"]
+        return total, 20, [item, f"Total {sign}100.00 (crossed out) {sign}{total:.2f}, tax of 20 % in it"]
     if "comma" in rules:
-        return total, 20, [f"{item}", f"Total {sign}{f'{total:.2f}'.replace('.', ',')}, tax of 20 % in it"]
+        return total, 20, [item, f"Total {sign}{f'{total:.2f}'.replace('.', ',')}, tax of 20 % in it"]
     return total, 20, [f"{item}: {sign}{total:.2f}", f"Total {sign}{total:.2f}, tax of 20 % in it"]
 
 

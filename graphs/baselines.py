@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from socratune.graphs.proposers.demos import first_of_each_answer
 from socratune.memory.records import Candidate, Demo, Example, Prompt
 
 DEMOS = 3
@@ -22,9 +23,7 @@ def baselines(seed: Candidate, train: Sequence[Example]) -> list[Candidate]:
     )
     if seed.prompt.demos:
         return [thinking]
-    demos = tuple(
-        Demo(inputs=row.inputs, output=row.expected) for row in _varied([row for row in train if row.expected])
-    )
+    demos = tuple(Demo(inputs=row.inputs, output=row.expected) for row in first_of_each_answer(train)[:DEMOS])
     shown = Candidate(
         prompt=replace(seed.prompt, demos=demos),
         parents=(seed.id,),
@@ -38,10 +37,3 @@ def _with_line(prompt: Prompt, line: str) -> Prompt:
     if prompt.system is not None:
         return replace(prompt, system=f"{prompt.system.rstrip()}\n{line}")
     return replace(prompt, user=f"{(prompt.user or '').rstrip()}\n{line}")
-
-
-def _varied(train: Sequence[Example]) -> list[Example]:
-    """Return the first rows with different answers."""
-    by_answer = {row.expected: row for row in reversed(train)}
-    first = [row for row in train if by_answer[row.expected] is row]
-    return first[:DEMOS]

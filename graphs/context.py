@@ -18,19 +18,10 @@ from socratune.agents.evaluator import Evaluator
 from socratune.agents.evidence import Attempt, Failure
 from socratune.graphs.cast import Agents
 from socratune.graphs.recipe import Recipe
+from socratune.memory.critiques import SubGoal
 from socratune.memory.ledger import Event, Ledger
 from socratune.memory.lessons import Lessons
-from socratune.memory.records import (
-    Candidate,
-    CandidateId,
-    Cluster,
-    Example,
-    ExampleId,
-    Lesson,
-    Rollout,
-    SubGoal,
-    Task,
-)
+from socratune.memory.records import Candidate, CandidateId, Cluster, Example, ExampleId, Lesson, Rollout, Task
 from socratune.tools.guard import Guard
 from socratune.tools.journal import Journal
 from socratune.tools.search.policy import Move, SearchPolicy, Start, Told, replay

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pydantic import TypeAdapter
 
 from socratune.graphs.context import Plan
-from socratune.memory.ledger import Ledger
+from socratune.memory.ledger import Event, Ledger
 from socratune.memory.lessons import Lessons
 from socratune.memory.records import CandidateId, Lesson, Task, digest
 
@@ -27,13 +27,21 @@ def _taught(ledger: Ledger, task: Task) -> Iterator[Lesson]:
         if event.body["accepted"]:
             for rule in event.body["content"]["rules"]:
                 yield _lesson("lesson", rule, task, ledger.run, event.key, event.body["gain"])
-    for event in ledger.events("leader"):
-        prompt = ledger.candidate(CandidateId(event.body["leader"])).prompt
-        text = f"{task.goal}\n{prompt.instructions}"
+    for leader, event in _leaders(ledger).items():
+        text = f"{task.goal}\n{ledger.candidate(leader).prompt.instructions}"
         yield _lesson("prompt", text, task, ledger.run, event.key, event.body["gain"])
     first = ledger.event("plan:1")
     for cluster in _PLAN.validate_python(first.body["content"]).clusters if first else ():
         yield _lesson("error", f"{task.goal}: {cluster.signature}", task, ledger.run, f"plan:1 {cluster.id}", 0.0)
+
+
+def _leaders(ledger: Ledger) -> dict[CandidateId, Event]:
+    """Return who ever led, but for the user's own prompt, each with the last event that says so.
+
+    Who comes to lead again has seen more rows by then, so the gain that this event tells is the surest.
+    """
+    led = {CandidateId(event.body["leader"]): event for event in ledger.events("leader")}
+    return {each: event for each, event in led.items() if each != ledger.settings()["root"]}
 
 
 def _lesson(kind: str, text: str, task: Task, run: str, gate: str, gain: float) -> Lesson:

@@ -14,9 +14,10 @@ from socratune.graphs.assignment import Assignment
 from socratune.graphs.context import NOT_WORTH, NOTHING_LEFT, WRITTEN, Plan, SearchDeps, candidate_of, scored
 from socratune.graphs.operators import OPERATORS
 from socratune.graphs.state import SearchState
+from socratune.memory.critiques import SubGoal
 from socratune.memory.errors import CallFailed, MalformedReply
 from socratune.memory.ledger import Event
-from socratune.memory.records import Candidate, Cluster, Example, ExampleId, Rollout, SubGoal
+from socratune.memory.records import Candidate, Cluster, Example, ExampleId, Rollout
 from socratune.tools.ceiling import most_left
 from socratune.tools.clusters import clusters
 from socratune.tools.search.policy import Move

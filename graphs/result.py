@@ -95,9 +95,18 @@ class Result:
         """The verdict in words."""
         if self.verdict is not None and self.verdict.n > 0:
             return sentence(self.verdict, run=self.run, pairs=self.pairs)
-        why = "no edit got past the gate" if self.edits else "no edit was tried to the end"
-        why = "what passed the gate did not hold on the rest of dev" if self.accepted else why
-        return f"No reliable improvement: {why}{', so the test rows stay sealed' if self.is_sealed else ''}."
+        sealed = ", so the test rows stay sealed" if self.is_sealed else ""
+        return f"No reliable improvement: {self._why_untested}{sealed}."
+
+    @property
+    def _why_untested(self) -> str:
+        if self.verdict is not None:
+            return "no test row was answered under both prompts"
+        if self.passed_over is not None:
+            return "what passed the gate did not hold on the rest of dev"
+        if self.accepted:
+            return "nothing that passed the gate was ahead in the end"
+        return "no edit got past the gate" if self.edits else "no edit was tried to the end"
 
     @property
     def left_over(self) -> str:
@@ -190,35 +199,17 @@ def result_of(ledger: Ledger, *, cached: int = 0) -> Result:
     ended, settings = ledger.event("ended:"), ledger.settings()
     if ended is None:
         raise ValueError(f"run {ledger.run} has not ended")
+    finalist, preflight = CandidateId(ended.body["finalist"]), ledger.event("preflight:")
     found = ledger.event("verdict:")
     verdict = Verdict(**found.body["verdict"]) if found else None
-    means = found.body["means"] if found else {"seed": None, "best": None}
-    seed, finalist = CandidateId(settings["root"]), CandidateId(ended.body["finalist"])
-    preflight = ledger.event("preflight:")
-    dev, best_dev = _on_dev(ledger, seed, settings), _on_dev(ledger, finalist, settings)
     return Result(
         run=ledger.run,
         status=verdict.status if verdict else "no_improvement",
         stop_reason=ended.body["stop"],
-        recipe=settings["recipe"],
-        metric=settings["task"]["metric"],
-        target=settings["task"]["target"],
-        optimizer=settings["task"]["optimizer"],
-        judge=settings["task"].get("judge"),
-        compared=settings.get("feedback") == "pairwise" and settings["task"]["metric"] != "pairwise",
-        splits=settings["sizes"],
-        seed=Side(id=seed, prompt=ledger.candidate(seed).prompt, dev=_shared_mean(dev, best_dev), test=means["seed"]),
-        best=Side(
-            id=finalist, prompt=ledger.candidate(finalist).prompt, dev=_shared_mean(best_dev, dev), test=means["best"]
-        ),
-        dev_rows=len(dev.keys() & best_dev.keys()),
         verdict=verdict,
         spent=ledger.spent(),
         failed=ledger.failed(),
-        proposals_failed=sum(bool(event.body["failed"]) for event in ledger.events("proposal")),
         lost_usd=sum(spent.usd for spent in ledger.spent(state="sent").values()),
-        edits=len({event.body["child"] for event in ledger.events("judged")}),
-        accepted=len(ledger.events("leader")),
         changes=_changes(ledger, finalist, settings),
         preflight=preflight.body if preflight else {},
         warnings=(*settings["warnings"], *unscored(ledger), *contradictions(*ledger.agreement())),
@@ -226,7 +217,47 @@ def result_of(ledger: Ledger, *, cached: int = 0) -> Result:
         remaining=_remaining(ledger) if ended.body["stop"] in PLATEAU else (),
         passed_over=_passed_over(ledger, finalist),
         is_sealed=ledger.event("test_opened:") is None,
+        **_ordered(settings),
+        **_sides(ledger, finalist, settings),
+        **_counts(ledger),
     )
+
+
+def _ordered(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what was settled before the run began."""
+    task = settings["task"]
+    return {
+        "recipe": settings["recipe"],
+        **{name: task[name] for name in ("metric", "target", "optimizer")},
+        "judge": task.get("judge"),
+        "compared": settings.get("feedback") == "pairwise" and task["metric"] != "pairwise",
+        "splits": settings["sizes"],
+    }
+
+
+def _sides(ledger: Ledger, finalist: CandidateId, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the two prompts that are compared; their means on dev are of the rows that both have seen."""
+    verdict = ledger.event("verdict:")
+    tested = verdict.body["means"] if verdict else {}
+    ids = {"seed": CandidateId(settings["root"]), "best": finalist}
+    dev = {name: _on_dev(ledger, each, settings) for name, each in ids.items()}
+    shared = sorted(dev["seed"].keys() & dev["best"].keys())
+    means = {name: sum(own[row] for row in shared) / len(shared) if shared else None for name, own in dev.items()}
+    sides = {
+        name: Side(id=each, prompt=ledger.candidate(each).prompt, dev=means[name], test=tested.get(name))
+        for name, each in ids.items()
+    }
+    return {**sides, "dev_rows": len(shared)}
+
+
+def _counts(ledger: Ledger) -> dict[str, Any]:
+    """Return how many children were written in vain, judged and accepted; one that was judged twice counts once."""
+    judged = ledger.events("judged")
+    return {
+        "proposals_failed": sum(bool(event.body["failed"]) for event in ledger.events("proposal")),
+        "edits": len({event.body["child"] for event in judged}),
+        "accepted": len({event.body["child"] for event in judged if event.body["accepted"]}),
+    }
 
 
 def _remaining(ledger: Ledger) -> tuple[Cluster, ...]:
@@ -238,11 +269,6 @@ def _passed_over(ledger: Ledger, finalist: CandidateId) -> CandidateId | None:
     leaders = ledger.events("leader")
     last = CandidateId(leaders[-1].body["leader"]) if leaders else finalist
     return None if last == finalist else last
-
-
-def _shared_mean(scores: Mapping[ExampleId, float], other: Mapping[ExampleId, float]) -> float | None:
-    shared = scores.keys() & other.keys()
-    return sum(scores[row] for row in sorted(shared)) / len(shared) if shared else None
 
 
 def _on_dev(ledger: Ledger, candidate: CandidateId, settings: Mapping[str, Any]) -> dict[ExampleId, float]:

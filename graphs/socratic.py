@@ -25,7 +25,8 @@ from socratune.agents.rewriter import Findings, Limits
 from socratune.graphs.cast import Agents
 from socratune.graphs.checkpoints import continue_graph
 from socratune.graphs.recipe import Agent
-from socratune.memory.records import Critique, Hypothesis, Prompt, Question, SubGoal
+from socratune.memory.critiques import Critique, Hypothesis, Question, SubGoal
+from socratune.memory.records import Prompt
 from socratune.tools.journal import Journal
 
 ASKS = 2

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from socratune.agents.evidence import Brief
 from socratune.agents.rewriter import Findings
 from socratune.graphs.assignment import Assignment
 from socratune.graphs.context import SearchDeps
-from socratune.graphs.proposers.edits import child_of, drawn, limits_of
+from socratune.graphs.proposers.edits import drawn, parent_of, written
 from socratune.memory.records import Candidate
 
 
@@ -15,12 +14,9 @@ async def propose(assignment: Assignment, deps: SearchDeps) -> Candidate | None:
 
     The writer sees the goal, the prompt, inputs and answers, never a label or a score.
     """
-    parent = deps.ledger.candidate(assignment.move.parents[0])
+    parent = parent_of(assignment, deps)
     rows = drawn(deps, assignment.round, parent)[: deps.recipe.evidence.rows]
     answers = deps.answered(await deps.evaluator.answers(parent, rows, phase="search"))
     if not answers:
         return None
-    brief = Brief(goal=deps.task.aim, prompt=parent.prompt)
-    writer = deps.agents.writers["compare"]
-    written = await writer.rewrite(brief, Findings(answers=answers), limits_of(deps, parent), attempt=assignment.sample)
-    return child_of(assignment, written, evidence=answers, by=[writer.instructions.label])
+    return await written(assignment, deps, "compare", findings=Findings(answers=answers), evidence=answers)

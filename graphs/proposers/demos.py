@@ -21,7 +21,8 @@ async def propose(assignment: Assignment, deps: SearchDeps) -> Candidate | None:
     """Put another set of worked examples under the parent: half of them rows that it fails on, of varied answers.
 
     A row that the parent answers rightly is shown with its own words, reasoning included (CAPO, arXiv 2504.16005); any
-    other with the bare expected answer. None when no row has a label, or no set is left that the run has not tried.
+    other with the bare expected answer. None when no row has a label, when no set was drawn that the run has not tried,
+    and for an application.
     """
     if is_application(deps.task.target):
         return None  # applications are known to drop what stands between the first turn and the last
@@ -37,7 +38,7 @@ async def propose(assignment: Assignment, deps: SearchDeps) -> Candidate | None:
 
 
 def _fresh(deps: SearchDeps, seen: Minibatch, tried: Collection[frozenset[str]], draw: Random) -> list[Demo]:
-    """Draw sets until one is new; empty when all were tried, or there is none."""
+    """Draw sets until one is new; empty when `DRAWS` draws brought none."""
     for _ in range(DRAWS):
         if (chosen := _set(deps, seen, draw)) and _key(chosen) not in tried:
             return chosen
@@ -61,7 +62,15 @@ def _set(deps: SearchDeps, seen: Minibatch, draw: Random) -> list[Demo]:
 
 def _varied(rows: Sequence[Example], most: int, *, unlike: Sequence[Example] = ()) -> list[Example]:
     """Return labelled rows, those with an answer not shown yet first, in the order given."""
-    labelled, shown = [row for row in rows if row.expected], {row.expected for row in unlike}
-    first = {row.expected: row for row in reversed(labelled)}
-    fresh = [row for row in labelled if first[row.expected] is row and row.expected not in shown]
-    return [*fresh, *(row for row in labelled if row not in fresh)][:most]
+    shown = {row.expected for row in unlike}
+    fresh = [row for row in first_of_each_answer(rows) if row.expected not in shown]
+    return [*fresh, *(row for row in rows if row.expected and row not in fresh)][:most]
+
+
+def first_of_each_answer(rows: Sequence[Example]) -> list[Example]:
+    """Return the first row of each expected answer, in the order given; none without a label."""
+    first: dict[str, Example] = {}
+    for row in rows:
+        if row.expected:
+            first.setdefault(row.expected, row)
+    return list(first.values())

@@ -10,8 +10,12 @@ from socratune.agents.evidence import Brief, Failure
 from socratune.agents.rewriter import Findings, Limits
 from socratune.graphs.assignment import Assignment
 from socratune.graphs.context import SearchDeps
-from socratune.memory.records import Candidate, Example, Hypothesis, Prompt, Rollout
+from socratune.memory.critiques import Hypothesis
+from socratune.memory.records import Candidate, Example, Prompt, Rollout
 from socratune.tools.guard import length_limit
+
+Edit = tuple[Prompt, str]
+"""What a prompt becomes, and why."""
 
 
 def parent_of(assignment: Assignment, deps: SearchDeps) -> Candidate:
@@ -45,8 +49,8 @@ async def written(
     """
     parent, writer = parent_of(assignment, deps), deps.agents.writers[by]
     brief = replace(brief_of(deps, parent), accepted=accepted)
-    text = await writer.rewrite(brief, findings, limits_of(deps, parent), attempt=assignment.sample)
-    return child_of(assignment, text, evidence=evidence, by=[writer.instructions.label])
+    edit = await writer.rewrite(brief, findings, limits_of(deps, parent), attempt=assignment.sample)
+    return child_of(assignment, edit, evidence=evidence, by=[writer.instructions.label])
 
 
 def limits_of(deps: SearchDeps, parent: Candidate) -> Limits:
@@ -95,12 +99,12 @@ def _share(failures: Sequence[Failure], most: int, place: int) -> Sequence[Failu
 
 
 def child_of(
-    assignment: Assignment, prompt: tuple[Prompt, str], *, evidence: Sequence[Failure] = (), by: Sequence[str] = ()
+    assignment: Assignment, edit: Edit, *, evidence: Sequence[Failure] = (), by: Sequence[str] = ()
 ) -> Candidate:
-    """Return the candidate that a move brought: prompt and reason, and the rows and writers behind it."""
-    text, reason = prompt
+    """Return the candidate that an edit brought: its prompt and reason, and the rows and writers behind it."""
+    prompt, reason = edit
     return Candidate(
-        prompt=text,
+        prompt=prompt,
         parents=assignment.move.parents,
         operator=assignment.move.operator,
         reason=reason,

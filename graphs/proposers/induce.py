@@ -1,4 +1,4 @@
-"""Writing without failures: from labelled rows alone, from the run's history, in another style, or shorter."""
+"""Writing without failures: from labelled rows, from the history, in another style, in other words or in fewer."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from socratune.graphs.assignment import Assignment
 from socratune.graphs.context import SearchDeps
 from socratune.graphs.proposers.edits import parent_of, written
 from socratune.graphs.proposers.past import history
-from socratune.memory.records import Candidate, Example, Hypothesis
+from socratune.memory.critiques import Hypothesis
+from socratune.memory.records import Candidate, Example
 
 
 async def induce(assignment: Assignment, deps: SearchDeps) -> Candidate | None:

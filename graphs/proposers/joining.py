@@ -19,7 +19,10 @@ async def crossover(assignment: Assignment, deps: SearchDeps) -> Candidate | Non
 
 
 async def join(assignment: Assignment, deps: SearchDeps) -> Candidate | None:
-    """Put the second parent's worked examples under the first one's instruction: code alone, no model."""
+    """Put the second parent's worked examples under the first one's instruction: code alone, no model.
+
+    None for a move with one parent.
+    """
     if (other := _other(assignment, deps)) is None:
         return None
     joined = replace(parent_of(assignment, deps).prompt, demos=other.prompt.demos)

@@ -14,7 +14,7 @@ from typing import Literal
 
 from socratune.graphs.assignment import Assignment
 from socratune.graphs.context import SearchDeps
-from socratune.graphs.proposers.edits import child_of, earlier, parent_of
+from socratune.graphs.proposers.edits import Edit, child_of, earlier, parent_of
 from socratune.memory.records import Candidate, CandidateId, Prompt
 
 Part = Literal["system", "user"]
@@ -73,9 +73,6 @@ async def propose(assignment: Assignment, deps: SearchDeps) -> Candidate | None:
     fresh = (edit for edit in edits if edit[0].id not in known and _keeps(edit[0], parent.prompt, fixed))
     edit = next(fresh, None)
     return None if edit is None else child_of(assignment, edit)
-
-
-Edit = tuple[Prompt, str]
 
 
 def _shuffled(edits: Iterator[Edit], draw: random.Random) -> list[Edit]:

@@ -11,7 +11,8 @@ from socratune.graphs.assignment import Assignment
 from socratune.graphs.context import SearchDeps
 from socratune.graphs.proposers.edits import Minibatch, brief_of, minibatch, parent_of, written
 from socratune.graphs.proposers.past import lineage
-from socratune.memory.records import Candidate, Hypothesis, Prompt, SubGoal
+from socratune.memory.critiques import Hypothesis, SubGoal
+from socratune.memory.records import Candidate, Prompt
 
 BATCH = SubGoal(cluster="batch", goal="Say what in the prompt lets these rows go wrong.", weight=1.0)
 """What the critic is asked where no plan says more."""
@@ -20,7 +21,7 @@ BATCH = SubGoal(cluster="batch", goal="Say what in the prompt lets these rows go
 async def rewrite(assignment: Assignment, deps: SearchDeps) -> Candidate | None:
     """Rewrite from the failures of a minibatch in one step, with the prompt's ancestors where the recipe shows them.
 
-    Where nothing failed, what passed is shown; None when the recipe shows no passes.
+    Where nothing failed, what passed is shown; None when there is none of that, or the recipe shows no passes.
     """
     seen = await minibatch(assignment, deps)
     passes = () if seen.failures else _passes(seen, deps)
@@ -53,7 +54,8 @@ async def gradient(assignment: Assignment, deps: SearchDeps) -> Candidate | None
 async def checklist(assignment: Assignment, deps: SearchDeps) -> Candidate | None:
     """Inspect each failure against a checklist, and make only the edits that it asks for (PE2, arXiv 2311.05661).
 
-    None when no edit is wanted, or when the child changes more words than the recipe's step allows.
+    None when nothing failed, when no edit is wanted, or when the child changes more words than the recipe's step
+    allows.
     """
     failures = (await minibatch(assignment, deps)).failures
     if not failures:
@@ -66,9 +68,10 @@ async def checklist(assignment: Assignment, deps: SearchDeps) -> Candidate | Non
     behind = [failure for failure in failures if failure.example.id in wanted]
     findings = Findings(inspections=tuple(wanted.values()), step=step)
     child = await written(assignment, deps, "amend", findings=findings, evidence=behind)
-    if step is None or changed_words(parent.prompt, child.prompt) <= step:
+    changed = changed_words(parent.prompt, child.prompt)
+    if step is None or changed <= step:
         return child
-    facts = {"round": assignment.round, "changed": changed_words(parent.prompt, child.prompt), "step": step}
+    facts = {"round": assignment.round, "changed": changed, "step": step}
     await deps.journal.record("over_step", assignment.key, facts)
     return None
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from pydantic import TypeAdapter
 
 from socratune.agents.evidence import Brief, Failure
 from socratune.graphs.assignment import Assignment
 from socratune.graphs.context import SearchDeps
-from socratune.graphs.proposers.edits import limits_of
+from socratune.graphs.proposers.edits import brief_of, limits_of, parent_of
 from socratune.graphs.socratic import Dialogue, DialogueDeps, accepted_hypotheses, hold_dialogue
-from socratune.memory.records import Candidate, Critique, Hypothesis, Lesson, Question, SubGoal
+from socratune.memory.critiques import Critique, Hypothesis, Question, SubGoal
+from socratune.memory.records import Candidate, Lesson
 
 MOST_SHOWN = 12
 """Failures of one cluster that the critic is shown; reflection gets worse with more."""
@@ -24,12 +26,12 @@ async def propose(assignment: Assignment, deps: SearchDeps) -> Candidate | None:
 
     Raises `MalformedReply` and `CallFailed` when an agent cannot be understood or reached.
     """
-    parent = deps.ledger.candidate(assignment.move.parents[0])
+    parent = parent_of(assignment, deps)
     steps = _steps(assignment, deps, parent)
     if not steps:
         return None
     recalled = await deps.recall(steps[0][0].goal, key=f"propose {assignment.key}")
-    brief = Brief(goal=deps.task.aim, prompt=parent.prompt, recalled=recalled, tried=deps.tried())
+    brief = replace(brief_of(deps, parent), recalled=recalled, tried=deps.tried())
     dialogue = await hold_dialogue(_subject(assignment, deps, parent, brief, steps))
     child = _child(dialogue, accepted_hypotheses(dialogue), assignment, deps) if "child" in dialogue else None
     await _keep(dialogue, child, recalled, assignment, deps)

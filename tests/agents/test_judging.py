@@ -14,21 +14,10 @@ from socratune.agents.instructions import AgentPrompt
 from socratune.agents.planner import Planner
 from socratune.agents.rewriter import Findings, Limits, Rewriter
 from socratune.agents.teacher import Teacher
+from socratune.memory.critiques import Critique, Hypothesis, Question, SubGoal
 from socratune.memory.errors import MalformedReply
 from socratune.memory.ledger import Ledger
-from socratune.memory.records import (
-    Candidate,
-    Cluster,
-    Critique,
-    Demo,
-    ExampleId,
-    Hypothesis,
-    Lesson,
-    Prompt,
-    Question,
-    Rollout,
-    SubGoal,
-)
+from socratune.memory.records import Candidate, Cluster, Demo, ExampleId, Lesson, Prompt, Rollout
 from socratune.tools.caller import Line
 from socratune.tools.sections import rows_of, sections
 

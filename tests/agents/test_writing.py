@@ -14,9 +14,10 @@ from socratune.agents.inspector import Inspector
 from socratune.agents.instructions import AgentPrompt
 from socratune.agents.rewriter import Findings, Limits, Rewriter, Scored
 from socratune.agents.styles import thinking_styles
+from socratune.memory.critiques import Hypothesis, Inspection
 from socratune.memory.errors import MalformedReply
 from socratune.memory.ledger import Ledger
-from socratune.memory.records import Demo, ExampleId, Hypothesis, Inspection, Prompt, Rollout
+from socratune.memory.records import Demo, ExampleId, Prompt, Rollout
 from socratune.tools.sections import rows_of, sections
 from socratune.tools.simulator.optimizer import SimulatedOptimizer
 from socratune.tools.simulator.world import load_world

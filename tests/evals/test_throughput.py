@@ -2,11 +2,12 @@ from io import StringIO
 
 from rich.console import Console
 
-from socratune.evals.throughput import Load, Measure, bare_sdk, serving, table, whole_path
+from socratune.evals.program import served
+from socratune.evals.throughput import WORLD, Load, Measure, bare_sdk, table, whole_path
 
 
 def test_both_clients_get_every_answer_from_a_server_of_its_own() -> None:
-    with serving(0.01) as url:
+    with served(WORLD, "--latency", "0.01") as url:
         load = Load(url=url, calls=8, concurrency=4)
         measures = [client(load) for client in (whole_path, bare_sdk)]
     assert [each.answered for each in measures] == [8, 8]

@@ -11,7 +11,8 @@ from socratune.evals.laid_out import order_of
 from socratune.graphs.result import PLATEAU
 from socratune.graphs.socratic import pooled
 from socratune.graphs.trials import TURNED_DOWN
-from socratune.memory.records import Budget, CandidateId, Critique, ExampleId, Hypothesis
+from socratune.memory.critiques import Critique, Hypothesis
+from socratune.memory.records import Budget, CandidateId, ExampleId
 from socratune.tools.sections import rows_of, sections
 
 SIX_HUNDRED = Budget(rollouts=600)

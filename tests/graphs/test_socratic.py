@@ -14,9 +14,10 @@ from socratune.agents.evidence import Brief, Failure
 from socratune.agents.rewriter import Limits
 from socratune.graphs.cast import agents_of
 from socratune.graphs.socratic import ASKS, Dialogue, DialogueDeps, accepted_hypotheses, hold_dialogue, socratic_graph
+from socratune.memory.critiques import SubGoal
 from socratune.memory.errors import MalformedReply
 from socratune.memory.ledger import Ledger
-from socratune.memory.records import Prompt, Rollout, SubGoal
+from socratune.memory.records import Prompt, Rollout
 from socratune.tools.journal import Journal
 from socratune.tools.logs import run_log
 from socratune.tools.models import Request, ScriptedModel

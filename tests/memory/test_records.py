@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from socratune.memory import records
+from socratune.memory import critiques, records
 from socratune.memory.plain import as_json
 from socratune.memory.records import Candidate, CandidateId, Demo, ExampleId, Prompt, Rollout, digest
 
@@ -23,7 +23,8 @@ CANDIDATES = st.builds(
     lessons=st.lists(TEXT, max_size=2).map(tuple),
     round=st.integers(0, 9),
 )
-NOUNS = [each for each in vars(records).values() if isinstance(each, type) and is_dataclass(each)]
+NAMES = vars(records) | vars(critiques)
+NOUNS = [each for each in NAMES.values() if isinstance(each, type) and is_dataclass(each)]
 
 
 @pytest.mark.parametrize("noun", NOUNS)
