@@ -29,10 +29,22 @@ def test_methods_has_every_recipe_once_and_no_other() -> None:
     assert sorted(named(headings)) == sorted(RECIPES)
 
 
-def test_the_readme_has_every_recipe_once_and_no_other() -> None:
+def readme_rows() -> list[list[str]]:
+    """The cells of the README's table of recipes."""
     [section] = re.findall(r"\n## Which method\?\n(.*?)\n## ", text("README.md"), flags=re.DOTALL)
-    cells = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
-    assert sorted(named(cells)) == sorted(RECIPES)
+    return [line.strip("| ").split(" | ") for line in section.splitlines() if line.startswith("| `")]
+
+
+def test_the_readme_has_every_recipe_once_and_no_other() -> None:
+    assert sorted(named([cells[0] for cells in readme_rows()])) == sorted(RECIPES)
+
+
+def test_the_readme_says_what_each_recipe_needs() -> None:
+    words = {"labels": "labels", "model": "a model", "goal": "a goal"}
+    for names, *_, said in readme_rows():
+        for recipe in (RECIPES[name] for name in named([names])):
+            needs = [*recipe.needs, *(["goal"] if recipe.feedback == "pairwise" else [])]
+            assert said == (", ".join(words[each] for each in needs) or "-"), recipe.name
 
 
 @pytest.mark.parametrize("recipe", [each for each in RECIPES.values() if each.after.startswith("arXiv ")])
