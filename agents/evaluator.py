@@ -50,16 +50,16 @@ class Evaluator:
         new = [outcome for outcome in ended if isinstance(outcome, Rollout)]
         await self.ledger.add_rollouts(new)
         await keep_unscored(self.ledger, new)
-        for outcome in ended:
-            if isinstance(outcome, BaseException):
-                raise outcome
+        _raise_first(ended)
         known |= {rollout.example_id: rollout for rollout in new}
         return [known[example.id] for example in examples]
 
     async def answers(self, candidate: Candidate, examples: Sequence[Example], *, phase: Phase) -> list[Rollout]:
-        """Return what a candidate says to each row, in their order; nobody scores it."""
+        """Return what a candidate says to each row, in their order; nobody scores it. Raises as `score` does."""
         block = _Block(candidate_id=candidate.id, prompt=candidate.prompt, phase=phase, repeat=0)
-        return list(await asyncio.gather(*(self._answer(block, example) for example in examples)))
+        ended = await asyncio.gather(*(self._answer(block, example) for example in examples), return_exceptions=True)
+        _raise_first(ended)
+        return [outcome for outcome in ended if isinstance(outcome, Rollout)]
 
     async def _answer(self, block: _Block, example: Example) -> Rollout:
         asked = Rollout(candidate_id=block.candidate_id, example_id=example.id, repeat=block.repeat)
@@ -83,3 +83,9 @@ class Evaluator:
             return replace(answered, output=None, error=error.reason)
         scored = replace(answered, reward=score.reward, feedback=score.feedback)
         return replace(scored, parsed=score.parsed, agreed=score.agreed)
+
+
+def _raise_first(ended: Sequence[Rollout | BaseException]) -> None:
+    for outcome in ended:
+        if isinstance(outcome, BaseException):
+            raise outcome

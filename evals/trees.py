@@ -23,7 +23,7 @@ PLANNED = "promptagent"
 SEARCHES: Mapping[str, Recipe] = {
     f"{PLANNED} by {search}": recipe
     for search, recipe in {
-        "mcts 8 deep": replace(RECIPES[PLANNED], search=partial(Mcts, width=3, depth_limit=8)),
+        "mcts 4 deep": replace(RECIPES[PLANNED], search=partial(Mcts, width=3, depth_limit=4)),
         "greedy": replace(RECIPES[PLANNED], search=Greedy),
         "beam of 1": replace(RECIPES[PLANNED], search=partial(Beam, width=1)),
         "beam of 3": replace(RECIPES[PLANNED], search=partial(Beam, width=3)),

@@ -15,6 +15,7 @@ from socratune.graphs.cast import agents_of
 from socratune.graphs.checkpoints import checkpoints, continue_graph
 from socratune.graphs.context import OptimizeDeps, Sealed, SearchDeps
 from socratune.graphs.learning import learn
+from socratune.graphs.operators import fitted
 from socratune.graphs.optimize import optimize_graph
 from socratune.graphs.recipes import recipe_named
 from socratune.graphs.result import Result, result_of
@@ -268,7 +269,7 @@ def _search_deps(
     train = _rows(order, settings, "train")
     target = Line(caller=caller, role="target", max_tokens=task.max_output_tokens)
     longest = task.options.get("optimizer", PLAIN).max_tokens or OPTIMIZER_TOKENS
-    recipe = recipe_named(task.recipe)
+    recipe = fitted(recipe_named(task.recipe), task, train)
     scored = compared_scorer_of if recipe.feedback == "pairwise" else scorer_of
     return SearchDeps(
         task=task,

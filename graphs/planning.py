@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 
 from socratune.agents.evidence import Brief, Failure
 from socratune.graphs.assignment import Assignment
-from socratune.graphs.context import NOT_WORTH, NOTHING_LEFT, WRITTEN, Plan, SearchDeps, candidate_of, scored
+from socratune.graphs.context import NO_ANSWER, NOT_WORTH, NOTHING_LEFT, WRITTEN, Plan, SearchDeps, candidate_of, scored
 from socratune.graphs.operators import OPERATORS
 from socratune.graphs.state import SearchState
 from socratune.memory.critiques import SubGoal
@@ -61,7 +61,9 @@ async def _plan(deps: SearchDeps, number: int, *, leader: Candidate, stale: int)
     failures = deps.failures(done)
     groups = clusters([(failure.example, failure.rollout) for failure in failures])
     left = most_left(len(failures), len(scored(done)), in_vain=stale)
-    stop = NOTHING_LEFT if not failures else NOT_WORTH if left < deps.recipe.worth else ""
+    stop = NOT_WORTH if left < deps.recipe.worth else ""
+    if not failures:
+        stop = NOTHING_LEFT if scored(done) else NO_ANSWER
     # A fresh plan needs the planner's judgment; after a success the largest clusters of what is left will do.
     ask_planner = not stop and (number == 1 or stale > 0) and "planner" not in deps.recipe.without
     subgoals = await _ranked(deps, leader, groups, failures, number) if ask_planner else _by_size(groups)

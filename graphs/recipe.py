@@ -20,6 +20,11 @@ UNTIL_SPENT = 1_000
 """Rounds, or rounds without success, that no budget pays for."""
 
 
+def is_missing(need: Need, task: Task, examples: Sequence[Example]) -> bool:
+    """Say whether a task does not have what is needed."""
+    return is_application(task.target) if need == "model" else not any(row.expected for row in examples)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
     """The train rows that a move learns from."""
@@ -89,9 +94,10 @@ class Recipe:
 
     def refusal(self, task: Task, examples: Sequence[Example]) -> str:
         """Say why this recipe cannot work on a task; empty when it can."""
-        if "labels" in self.needs and not any(row.expected for row in examples):
+        missing = [need for need in self.needs if is_missing(need, task, examples)]
+        if "labels" in missing:
             return f"recipe {self.name!r} learns from labelled rows, and no row has an expected answer"
-        if "model" in self.needs and is_application(task.target):
+        if "model" in missing:
             return f"recipe {self.name!r} tries worked examples, which an application ({task.target}) may drop"
         if self.feedback == "pairwise" and not task.aim.strip():
             return f"recipe {self.name!r} compares answers by the goal, and there is none"

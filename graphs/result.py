@@ -113,8 +113,11 @@ class Result:
         """What more there is to gain, where the search ended because it found no way to it; empty otherwise."""
         if self.remaining:
             kinds = "; ".join(f"{len(each.example_ids)} x {each.signature}" for each in self.remaining)
-            tried = f"{self.edits} edits were tried, and the last ones brought nothing more"
-            return f"A prompting ceiling was reached: {tried}. Failures that remain on train rows: {kinds}."
+            ceiling = (
+                f"A prompting ceiling was reached: {self.edits} edits were tried, and the last ones brought nothing"
+            )
+            said = "Little is left to gain" if self.stop_reason == NOT_WORTH else ceiling
+            return f"{said}. Failures that remain on train rows: {kinds}."
         if self.stop_reason != NOTHING_LEFT:
             return ""
         split, score, rows = "test", self.best.test, self.verdict.n if self.verdict else 0

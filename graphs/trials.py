@@ -26,6 +26,8 @@ FIX_CHECK = 8
 """Failures on which an edit must show an effect before it sees dev rows."""
 TURNED_DOWN = "rejected after"
 """How the outcome of a child begins that failed a stage of the gate."""
+REFUSED = "refused"
+"""The outcome of a child that was not run, because the guard found it damaged or known."""
 STRAIGHT_FAILURES = 5
 """Proposals in a row that failed for want of a readable answer; then the run pauses."""
 _MOVE = TypeAdapter(Move)
@@ -46,7 +48,7 @@ async def lint(state: SearchState, runtime: Runtime[SearchDeps]) -> SearchState:
         parent = candidate_of(deps, child.parents[0])
         broken = deps.guard.violations(child.prompt, parent=parent.prompt, known=known)
         if broken:
-            await _judge(deps, child, state["round"], "refused", why="; ".join(broken))
+            await _judge(deps, child, state["round"], REFUSED, why="; ".join(broken))
             continue
         clean.append(child.id)
         known.append(child.prompt)
@@ -65,13 +67,13 @@ async def _keep_written(deps: SearchDeps, number: int) -> None:
 
 
 def _may_go_on(deps: SearchDeps, child: Candidate, number: int) -> bool:
-    """Say whether a child that the gate turned down is worth more rows: it was written again, from other failures.
+    """Say whether a child that the gate turned down is worth more rows: it was written again.
 
-    On all of dev it is settled for good.
+    Once: then it is settled on all of dev. Judgements of earlier rounds decide, so that a replay decides alike.
     """
-    outcomes = [event.body["outcome"] for event in _judged_before(deps, number) if event.body["child"] == child.id]
-    turned_down = bool(outcomes) and outcomes[-1].startswith(TURNED_DOWN)
-    return turned_down and len(deps.dev_scores(child.id)) < len(deps.dev)
+    judged = [event.body["outcome"] for event in _judged_before(deps, number) if event.body["child"] == child.id]
+    turned_down = [outcome for outcome in judged if outcome.startswith(TURNED_DOWN)]
+    return len(turned_down) == 1 and turned_down[0] == judged[-1]
 
 
 def _judged_before(deps: SearchDeps, number: int) -> Iterator[Event]:
@@ -140,6 +142,8 @@ async def _no_effect(deps: SearchDeps, child: Candidate, parent: Candidate) -> s
         return ""
     after = {each.example_id: each for each in await deps.evaluator.score(child, rows, phase="search")}
     answered = [row for row in rows if after[row.id].reward is not None]
+    if not answered:
+        return ""  # silence is no sign of an effect or of none; the dev rows tell how much of it there is
     changed = sum(after[row.id].output != known[row.id].output for row in answered)
     facts = {"child": child.id, "rows": len(rows), "changed": changed}
     await deps.journal.record("behaviour", f"{child.round} {child.id}", facts)
@@ -220,7 +224,9 @@ async def _tell(deps: SearchDeps, number: int, accepted: Sequence[str]) -> None:
     """Tell the policy what came of each move of the round; an accepted baseline counts as a move."""
     for index, (move, child) in enumerate(_made(deps, number, accepted)):
         body = {"child": child, "accepted": child in accepted, "move": _MOVE.dump_python(move, mode="json")}
-        cost = float(len(deps.dev_scores(child))) if child else 0.0
+        judged = deps.ledger.event(f"judged:{number} {child}")
+        was_run = judged is not None and judged.body["outcome"] != REFUSED
+        cost = float(len(deps.dev_scores(child))) if child and was_run else 0.0
         await deps.journal.record("told", f"{number}.{index}", {**body, "cost": cost})
 
 

@@ -11,7 +11,6 @@ from socratune.graphs.context import SearchDeps
 from socratune.graphs.proposers.edits import Minibatch, child_of, earlier, minibatch, parent_of
 from socratune.memory.plain import as_json
 from socratune.memory.records import Candidate, Demo, Example
-from socratune.tools.model_spec import is_application
 
 DRAWS = 8
 """Sets drawn at most until one is new."""
@@ -21,11 +20,8 @@ async def propose(assignment: Assignment, deps: SearchDeps) -> Candidate | None:
     """Put another set of worked examples under the parent: half of them rows that it fails on, of varied answers.
 
     A row that the parent answers rightly is shown with its own words, reasoning included (CAPO, arXiv 2504.16005); any
-    other with the bare expected answer. None when no row has a label, when no set was drawn that the run has not tried,
-    and for an application.
+    other with the bare expected answer. None when no row has a label, or no set was drawn that the run has not tried.
     """
-    if is_application(deps.task.target):
-        return None  # applications are known to drop what stands between the first turn and the last
     parent, seen = parent_of(assignment, deps), await minibatch(assignment, deps)
     tried = {_key(each.prompt.demos) for each in earlier(assignment, deps)}
     draw = assignment.draw(deps, "demos")

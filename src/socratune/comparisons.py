@@ -76,9 +76,8 @@ def arms_of(recipes: str, *, shuffled: bool) -> tuple[Arm, ...]:
     names = list(dict.fromkeys(name.strip() for name in recipes.split(",") if name.strip()))
     if not names:
         raise BadInput("names no recipe", place="--recipes", cure="name some: --recipes auto,gepa")
-    seeing = [name for name in names if sees_errors(recipe_named(name))]
-    controls = [Arm(recipe=name, shuffled=True) for name in seeing if shuffled]
-    return (*(Arm(recipe=name) for name in names), *controls)
+    controls = [name for name in names if shuffled and sees_errors(recipe_named(name))]
+    return (*(Arm(recipe=name) for name in names), *(Arm(recipe=name, shuffled=True) for name in controls))
 
 
 def planned(saved: SavedOrder, loaded: LoadedTask, arms: Sequence[Arm], seeds: Sequence[int], home: Home) -> Comparison:

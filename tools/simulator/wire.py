@@ -1,7 +1,7 @@
 """The simulator as a provider: a server on this machine that speaks both wire protocols, and can fail as they do.
 
 Its log is the truth for money: one line for each request received, one for each answer completed. The same request
-asked again is a repeat and may be answered otherwise, as a real model would.
+asked again is a repeat and may be answered otherwise, as a real model would; an answer that broke off is said again.
 """
 
 from __future__ import annotations
@@ -55,6 +55,8 @@ STATUS = {
 STOPS = {"refusal": "refusal", "too_long": "max_tokens", "odd_stop": "paused_for_thought", "cut": None}
 SPOKEN = {"pings": 0, "stall": 1}
 """Pieces of the answer before a stream that goes on without a word."""
+BREAKING_OFF = (*SPOKEN, "malformed", "stream_error", "cut")
+"""Faults after which an answer has begun and does not end."""
 PAGE = "<!doctype html><title>Welcome</title><p>Sign in to go on."
 
 
@@ -159,7 +161,8 @@ class Wire:
         if fault == "html":
             return HTMLResponse(PAGE)
         # From here on the answer has begun, and who asks now finds what was kept of this request.
-        said = _spoilt(replace(await self._said(heard, number), **self._kept.keep(beginning)), fault)
+        said = await self._said(heard, number, breaks_off=fault in BREAKING_OFF)
+        said = _spoilt(replace(said, **self._kept.keep(beginning)), fault)
         if heard.stream:
             return StreamingResponse(self._streamed(protocol, said, fault), media_type="text/event-stream")
         if fault in ("malformed", "stream_error"):
@@ -167,10 +170,10 @@ class Wire:
         self._completed(said)
         return JSONResponse(protocol.whole(said))
 
-    async def _said(self, heard: Heard, number: int) -> Said:
+    async def _said(self, heard: Heard, number: int, *, breaks_off: bool) -> Said:
         key = heard.request.key(heard.model)
         request = replace(heard.request, repeat=self._asked[key])
-        self._asked[key] += 1
+        self._asked[key] += not breaks_off
         reply = await self._models[heard.model].complete(request)
         said = Said(
             number=number,
