@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import pytest
 from tests.fakes import Provider, line_to, row
@@ -47,12 +48,12 @@ INSPECTED = [
 HISTORY = [Scored(prompt=PROMPT, score=1 / 3), Scored(prompt=LONG, score=None)]
 
 WRITERS: Mapping[str, Sequence[Findings]] = {
-    "reflect": [Findings(failures=FAILED, lineage=HISTORY, step=40), Findings(failures=[], passes=PASSED)],
-    "amend": [Findings(inspections=INSPECTED, failures=FAILED, step=30)],
+    "reflect": [Findings(failures=FAILED, lineage=HISTORY), Findings(failures=[], passes=PASSED)],
+    "amend": [Findings(inspections=INSPECTED, step=30)],
     "induce": [Findings(examples=[each.example for each in FAILED])],
     "mutate": [Findings(style=thinking_styles()[0])],
     "paraphrase": [Findings()],
-    "crossover": [Findings(other=LONG, failures=FAILED)],
+    "crossover": [Findings(other=LONG)],
     "history": [Findings(history=HISTORY, examples=[each.example for each in FAILED])],
     "compare": [Findings(answers=FAILED)],
     "compress": [Findings()],
@@ -73,14 +74,17 @@ def inspector(ledger: Ledger, provider: Provider) -> Inspector:
 # --- writers
 
 
-@every_case
-async def test_instructions_say_what_each_section_is_that_the_writer_is_shown(
-    ledger: Ledger, name: str, findings: Findings
+@pytest.mark.parametrize("name", WRITERS)
+async def test_instructions_say_what_each_section_is_that_the_writer_is_shown_and_of_no_other(
+    ledger: Ledger, name: str
 ) -> None:
-    provider = Provider(answer=lambda _: SAME)
-    await Rewriter(line=line_to(ledger, provider), instructions=AgentPrompt.load(name)).rewrite(BRIEF, findings, LIMITS)
-    described = set(re.findall(r"^- (\w+): ", AgentPrompt.load(name).text, re.MULTILINE))
-    assert set(shown(provider)) | {"memory", "tried"} <= described
+    instructions, seen = AgentPrompt.load(name), set[str]()
+    brief = replace(BRIEF, accepted=FOUND) if name == "induce" else BRIEF
+    for findings in WRITERS[name]:
+        provider = Provider(answer=lambda _: SAME)
+        await Rewriter(line=line_to(ledger, provider), instructions=instructions).rewrite(brief, findings, LIMITS)
+        seen |= shown(provider).keys()
+    assert seen == set(re.findall(r"^- (\w+): ", instructions.text, re.MULTILINE))
 
 
 @every_case
