@@ -10,15 +10,15 @@ from dataclasses import replace
 import pytest
 from tests.fakes import Provider, line_to, row
 
-from socratune.agents.evidence import Brief, Failure, hypothesis_lines
+from socratune.agents.evidence import Attempt, Brief, Failure, hypothesis_lines
 from socratune.agents.inspector import Inspector
 from socratune.agents.instructions import AgentPrompt
 from socratune.agents.rewriter import Findings, Limits, Rewriter, Scored
 from socratune.agents.styles import thinking_styles
-from socratune.memory.critiques import Hypothesis, Inspection
+from socratune.memory.critiques import Hypothesis, Inspection, Question
 from socratune.memory.errors import MalformedReply
 from socratune.memory.ledger import Ledger
-from socratune.memory.records import Demo, ExampleId, Prompt, Rollout
+from socratune.memory.records import Candidate, Demo, ExampleId, Lesson, Prompt, Rollout
 from socratune.tools.sections import rows_of, sections
 from socratune.tools.simulator.optimizer import SimulatedOptimizer
 from socratune.tools.simulator.world import load_world
@@ -85,6 +85,18 @@ async def test_instructions_say_what_each_section_is_that_the_writer_is_shown_an
         await Rewriter(line=line_to(ledger, provider), instructions=instructions).rewrite(brief, findings, LIMITS)
         seen |= shown(provider).keys()
     assert seen == set(re.findall(r"^- (\w+): ", instructions.text, re.MULTILINE))
+
+
+async def test_the_rewriters_instructions_say_what_each_section_of_a_dialogue_is(
+    ledger: Ledger,
+) -> None:
+    learned = Lesson(id="l", kind="lesson", text="Refunds go to billing.", task="t", run="r", gate="g", gain=0.1)
+    tried = Attempt(candidate=Candidate(prompt=LONG, lessons=("Say it.",)), outcome="accepted, gain +0.10")
+    findings = Findings(hypotheses=FOUND, questions=[Question(text="Why?", labels=("A",))])
+    provider, instructions = Provider(answer=lambda _: SAME), AgentPrompt.load("rewriter")
+    rewriter = Rewriter(line=line_to(ledger, provider), instructions=instructions)
+    await rewriter.rewrite(replace(BRIEF, recalled=[learned], tried=[tried]), findings, LIMITS)
+    assert shown(provider).keys() == set(re.findall(r"^- (\w+): ", instructions.text, re.MULTILINE))
 
 
 @every_case
