@@ -5,14 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from tests.graphs.scene import carry_out, home_at, ledger_of, order, overheard
+from tests.graphs.scene import carry_out, home_at, ledger_of, order, overheard, record, stopped_at
+from tests.graphs.scripted import BETTER, RULE, scripted_order, with_model
 
-from socratune.evals.laid_out import order_of
+from socratune.graphs.context import NOT_WORTH
+from socratune.graphs.engine import Watch
 from socratune.graphs.result import PLATEAU
 from socratune.graphs.socratic import pooled
-from socratune.graphs.trials import TURNED_DOWN
+from socratune.graphs.trials import REFUSED, TURNED_DOWN
 from socratune.memory.critiques import Critique, Hypothesis
+from socratune.memory.ledger import Event, Ledger
 from socratune.memory.records import Budget, CandidateId, ExampleId
+from socratune.tools.models import Request, ScriptedModel
 from socratune.tools.sections import rows_of, sections
 
 SIX_HUNDRED = Budget(rollouts=600)
@@ -42,15 +46,33 @@ def test_a_rule_that_several_critiques_name_has_the_rows_of_all() -> None:
     assert hypothesis.example_ids == ("r1", "r2")
 
 
-def test_a_child_that_is_written_again_is_settled_on_all_of_dev(tmp_path: Path) -> None:
-    carry_out(order_of("invoices", strength="weak", seed=3, budget=SIX_HUNDRED), home_at(tmp_path, salt="evals 3\n"))
-    with ledger_of(home_at(tmp_path)) as ledger:
-        dev = set(ledger.settings()["rows"]["dev"])
-        judged = [(event.body["child"], event.body["outcome"]) for event in ledger.events("judged")]
-        turned_down = {child for child, outcome in judged if outcome.startswith(TURNED_DOWN)}
-        again = [child for child in turned_down if [each for each, _ in judged].count(child) > 1]
-        assert again
-        assert all(dev <= ledger.rollouts(CandidateId(child)).keys() for child in again)
+def written_again(ledger: Ledger) -> tuple[CandidateId, list[str]]:
+    """A child that was judged more than once, and what came of it each time."""
+    found = dict[CandidateId, list[str]]()
+    for event in ledger.events("judged"):
+        found.setdefault(event.body["child"], []).append(event.body["outcome"])
+    return next((child, outcomes) for child, outcomes in found.items() if len(outcomes) > 1)
+
+
+def test_a_child_that_is_written_again_is_settled_on_all_of_dev_also_in_a_replay(tmp_path: Path) -> None:
+    made, home = order("house-arithmetic", budget=SIX_HUNDRED, seed=4), home_at(tmp_path / "whole")
+    heard = overheard(made)
+    asked_before = dict[str, int]()
+
+    def note(event: Event) -> None:
+        asked_before[event.key] = sum(len(model.requests) for model in heard.values())
+
+    undisturbed = record(carry_out(replace(made, models=heard), home, Watch(listeners=(note,))))
+    with ledger_of(home) as ledger:
+        child, outcomes = written_again(ledger)
+        assert outcomes[0].startswith(TURNED_DOWN)
+        assert outcomes[1:] == ["accepted"]
+        assert set(ledger.settings()["rows"]["dev"]) <= ledger.rollouts(child).keys()
+        second = [event.key for event in ledger.events("proposal") if event.body["child"] == child][1]
+    for calls in (3, 40):
+        cut = home_at(tmp_path / str(calls))
+        stopped_at(asked_before[second] + calls, made, cut, tmp_path / "log")
+        assert record(carry_out(made, cut)) == undisturbed
 
 
 def test_a_restart_is_shown_the_rules_that_held_and_none_of_the_failures(tmp_path: Path) -> None:
@@ -68,10 +90,32 @@ def test_a_plateau_is_called_a_ceiling_with_what_remains(tmp_path: Path) -> None
     ended = carry_out(order("unfixable", budget=Budget(rollouts=1_000)), home_at(tmp_path))
     assert ended.stop_reason in PLATEAU
     assert ended.left_over.startswith("A prompting ceiling was reached:")
+    assert replace(ended, stop_reason=NOT_WORTH).left_over.startswith("Little is left to gain. Failures that remain")
     assert ended.remaining
     assert ended.as_dict()["remaining"] == [
         {"failures": len(each.example_ids), "signature": each.signature} for each in ended.remaining
     ]
+
+
+def test_who_writes_what_the_run_knows_costs_no_call(tmp_path: Path) -> None:
+    def stubborn(request: Request) -> str:
+        """Answer otherwise under the better prompt, and no better."""
+        asked = request.messages[-1].content
+        return f"{asked.split()[-1]}{'!' if RULE in asked else ''}"
+
+    target = ScriptedModel(answer=stubborn, name="scripted:stubborn")
+    carry_out(with_model(scripted_order(), "target", target), home_at(tmp_path))
+    with ledger_of(home_at(tmp_path)) as ledger:
+        refused = {
+            event.key.removeprefix("judged:") for event in ledger.events("judged") if event.body["outcome"] == REFUSED
+        }
+        told = {
+            f"{event.key.removeprefix('told:').split('.')[0]} {event.body['child']}": event.body["cost"]
+            for event in ledger.events("told")
+        }
+        assert ledger.rollouts(BETTER.id)
+    assert refused
+    assert {told[each] for each in refused} == {0.0}
 
 
 def test_a_run_that_its_budget_ended_speaks_of_no_ceiling(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from tests.graphs.scene import carry_out, home_at, keys, ledger_of, models, order, record, stopped_at
 
 from socratune.graphs.engine import Order
-from socratune.graphs.operators import OPERATORS, sees_errors
+from socratune.graphs.operators import OPERATORS, fitted, sees_errors
 from socratune.graphs.recipe import Evidence, Recipe
 from socratune.graphs.recipes import METHODS, RECIPES, recipe_named
 from socratune.memory.errors import BadInput
@@ -91,6 +91,16 @@ def test_what_tries_worked_examples_is_refused_for_an_application(recipe: str) -
     made = order_for(recipe)
     refused = RECIPES[recipe].refusal(replace(made.task, target=f"{CODE}answer.py:answer"), made.examples)
     assert "worked examples" in refused
+
+
+def test_no_turn_is_given_to_an_operator_that_cannot_work_on_a_task() -> None:
+    task, rows = (made := order()).task, made.examples
+    unlabelled = [replace(row, expected="") for row in rows]
+    application = replace(task, target="python:app.py:answer")
+    auto = RECIPES["auto"]
+    assert fitted(auto, task, rows) == auto
+    assert fitted(auto, task, unlabelled).proposers == ("socratic",)
+    assert fitted(auto, application, rows).proposers == ("socratic", "restart")
 
 
 def test_errors_are_shuffled_only_where_agents_are_shown_any() -> None:
