@@ -217,7 +217,7 @@ RECIPES = {
             staged=True,
             allocation=Paired(rows=GATE_ROWS),
             moves=1,
-            patience=12,
+            patience=8,
             baselines=True,
         ),
         Recipe(
