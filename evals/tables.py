@@ -19,14 +19,13 @@ from socratune.evals.results import CAVEAT, read
 from socratune.evals.worlds import group_of
 from socratune.memory.records import Verdict
 from socratune.tools.contest import holm
-from socratune.tools.statistics import compare
+from socratune.tools.statistics import ALPHA, compare
 
 OURS, CONTROL = "auto", "rewrite-best-of-n"
 TWO_SIDED = 0.025
 """Error rate a side of the 95 % intervals."""
 LOST = 0.03
 """A world is lost when we are further behind than this, and it is no chance."""
-ALPHA = 0.05
 GROUPS = {"open": ("open",), "frozen": ("frozen",), "open and frozen together": ("open", "frozen")}
 COLUMNS = (
     *("rank", "recipe", "share of ideal", "strong", "weak", "returned", "improved", "calls to 90 %"),

@@ -28,11 +28,6 @@ from socratune.tools.search.policy import Move, SearchPolicy, Start, Told, repla
 
 MOST_TRIED = 8
 """Tested edits that agents are shown, the latest."""
-NOTHING_LEFT = "nothing left to mend"
-"""Why a search ends whose train rows show no failure more."""
-NO_ANSWER = "no train row was answered"
-NOT_WORTH = "too little left to gain"
-"""Why a search ends where all that still fails would hardly be worth mending."""
 SEED = Move(operator="seed", parents=())
 """The move that brought the user's own prompt."""
 WRITTEN = TypeAdapter(Candidate)

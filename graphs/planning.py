@@ -11,9 +11,9 @@ from pydantic import TypeAdapter
 
 from socratune.agents.evidence import Brief, Failure
 from socratune.graphs.assignment import Assignment
-from socratune.graphs.context import NO_ANSWER, NOT_WORTH, NOTHING_LEFT, WRITTEN, Plan, SearchDeps, candidate_of, scored
+from socratune.graphs.context import WRITTEN, Plan, SearchDeps, candidate_of, scored
 from socratune.graphs.operators import OPERATORS
-from socratune.graphs.state import SearchState
+from socratune.graphs.state import NO_ANSWER, NOT_WORTH, NOTHING_LEFT, NOTHING_NEW, SearchState
 from socratune.memory.critiques import SubGoal
 from socratune.memory.errors import CallFailed, MalformedReply
 from socratune.memory.ledger import Event
@@ -27,8 +27,11 @@ MANY_FAILURES = 24
 SOME_FAILURES = 8
 """Failures looked at in later rounds, when few are left."""
 FEW_FAILURES = 3
+"""With fewer than these what is left is rare, and every row is looked at."""
 IDLE_ROUNDS = 5
 """Rounds in a row that asked the target nothing new; then nothing is left to try."""
+LONGEST_CAUSE = 300
+"""Characters kept of why a proposal failed."""
 BLOCK = 12
 """Train rows run at a time while failures are collected."""
 
@@ -139,7 +142,7 @@ async def choose(state: SearchState, runtime: Runtime[SearchDeps]) -> Command[Li
         subgoals = len(_planned(deps, number).subgoals) if deps.recipe.plans else 1
         moves = _MOVES.dump_python(deps.policy().ask(deps.recipe.moves, subgoals=subgoals), mode="json")
         if _is_idle(deps, number):
-            end: Command[Literal["propose", "curate"]] = Command(goto="curate", update={"stop": "nothing new to try"})
+            end: Command[Literal["propose", "curate"]] = Command(goto="curate", update={"stop": NOTHING_NEW})
             return end
         made = await deps.journal.record("moves", str(number), {"moves": moves})
     payloads = [ProposeState(round=number, index=index) for index in range(len(made.body["moves"]))]
@@ -183,7 +186,7 @@ async def _propose(assignment: Assignment, deps: SearchDeps) -> Event:
     try:
         child = await OPERATORS[assignment.move.operator].propose(assignment, deps)
     except (MalformedReply, CallFailed) as error:
-        failed = str(error)[:300]
+        failed = str(error)[:LONGEST_CAUSE]
     if child is not None and child.id in (deps.root, *child.parents):
         child = None  # the rewriter gave the prompt back unchanged, or went back to the user's own
     facts = {"round": assignment.round, "child": child.id if child else None, "failed": bool(failed)}

@@ -8,7 +8,8 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from socratune.graphs.context import NOT_WORTH, NOTHING_LEFT, Plan, scored
+from socratune.graphs.context import Plan, scored
+from socratune.graphs.state import NOT_WORTH, NOTHING_LEFT, NOTHING_NEW, PATIENCE
 from socratune.memory.ledger import Ledger, Spent
 from socratune.memory.records import Candidate, CandidateId, Cluster, ExampleId, Prompt, Role, Status, Verdict
 from socratune.tools.agreement import contradictions
@@ -17,7 +18,7 @@ from socratune.tools.statistics import sentence
 from socratune.tools.unscored import unscored
 
 SCHEMA_VERSION = 1
-PLATEAU = ("patience", "nothing new to try", NOT_WORTH)
+PLATEAU = (PATIENCE, NOTHING_NEW, NOT_WORTH)
 """Why a search ended that had budget left and failures to look at, and found no edit that brought more."""
 _PLAN = TypeAdapter(Plan)
 

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 from socratune.graphs.context import WRITTEN, SearchDeps, candidate_of, differences, scored
 from socratune.graphs.operators import OPERATORS, Operator
 from socratune.graphs.recipe import Recipe
-from socratune.graphs.state import SearchState
+from socratune.graphs.state import PATIENCE, ROUNDS, SearchState
 from socratune.memory.errors import Paused
 from socratune.memory.ledger import Event
 from socratune.memory.records import Candidate, CandidateId, ExampleId
@@ -258,5 +258,5 @@ def stop_reason(state: SearchState, recipe: Recipe) -> str:
     if state.get("stop"):
         return state["stop"]
     if state["stale"] >= recipe.patience:
-        return "patience"
-    return "rounds" if state["round"] >= recipe.rounds else ""
+        return PATIENCE
+    return ROUNDS if state["round"] >= recipe.rounds else ""

@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from socratune.graphs.result import Change, Result
+from socratune.graphs.state import NOT_WORTH, NOTHING_LEFT, NOTHING_NEW, PATIENCE
 from socratune.memory.ledger import Spent
 from socratune.memory.records import Prompt, Role
 from socratune.progress import points
@@ -194,10 +195,10 @@ def _passed_over(result: Result) -> str:
 
 def _ended(reason: str) -> str:
     words = {
-        "nothing new to try": "the same failures led to no new edit",
-        "patience": "no edit was accepted any more",
-        "too little left to gain": "the few train rows that still fail are hardly worth another edit",
-        "nothing left to mend": "the train rows show no failure any more that an edit could mend",
+        NOTHING_NEW: "the same failures led to no new edit",
+        PATIENCE: "no edit was accepted any more",
+        NOT_WORTH: "the few train rows that still fail are hardly worth another edit",
+        NOTHING_LEFT: "the train rows show no failure any more that an edit could mend",
     }
     cap = reason.removeprefix("budget: ")
     return one_line(words.get(reason, reason) if cap == reason else f"the {cap} budget is used up")

@@ -8,10 +8,10 @@ from pathlib import Path
 from tests.graphs.scene import carry_out, home_at, ledger_of, order, overheard, record, stopped_at
 from tests.graphs.scripted import BETTER, RULE, scripted_order, with_model
 
-from socratune.graphs.context import NOT_WORTH
 from socratune.graphs.engine import Watch
 from socratune.graphs.result import PLATEAU
 from socratune.graphs.socratic import pooled
+from socratune.graphs.state import NOT_WORTH
 from socratune.graphs.trials import REFUSED, TURNED_DOWN
 from socratune.memory.critiques import Critique, Hypothesis
 from socratune.memory.ledger import Event, Ledger
