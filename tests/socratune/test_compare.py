@@ -14,7 +14,7 @@ import pytest
 
 from socratune.comparison_arms import Ran, ran
 from socratune.comparison_result import compared
-from socratune.comparisons import read
+from socratune.comparisons import KEPT
 from socratune.graphs.recipes import RECIPES
 from socratune.memory.lessons import Lessons
 from socratune.memory.runs import Home, RunFolder
@@ -169,6 +169,7 @@ def test_when_all_arms_are_refused_nothing_is_announced_called_or_left(
         (["--recipes", " , "], "names no recipe"),
         (["--recipes", "auto", "--recipe", "auto"], "write --recipes"),
         (["--recipes", "auto", "--budget", "rollouts=1"], "leaves no rows for the final test"),
+        (["--recipes", "auto", "--budget", "minutes=5"], "no cap on minutes: the order of the recipes would decide"),
     ],
 )
 def test_compare_that_cannot_be_begun_is_refused_in_one_line(
@@ -206,13 +207,19 @@ def test_one_interrupt_stops_a_compare_that_goes_on_only_with_the_same_task(
     assert "the task or its rows have changed since compare-" in refused.err
 
 
-def test_provider_that_is_gone_pauses_the_compare(command: Command, desk: Path) -> None:
+def test_provider_that_is_gone_pauses_the_compare_and_whoever_pays_is_asked_before_it_goes_on(
+    command: Command, desk: Path, tmp_path: Path
+) -> None:
     words = ["--target", "openai:x@http://127.0.0.1:9/v1", "--optimizer", "sim:ticket-routing:strong", "--yes"]
     ran = command("compare", desk, *WORDS, *SMALL, *words)
     assert ran.code == 4
     assert "not begun" in ran.out
     assert not any(verdict in ran.out for verdict in VERDICTS)
     assert "Go on: socratune resume compare-" in ran.out
+    refused = command("resume", compare_in(tmp_path / ".socratune").name)
+    assert (refused.code, refused.out) == (2, "")
+    for told in ("127.0.0.1:9 is sent", "4 runs to go on with: ", "never more than 640 target calls", "pass --yes"):
+        assert told in refused.err
 
 
 def test_judge_that_only_one_recipe_calls_is_named_and_asked_for_before_the_first_call(
@@ -241,8 +248,10 @@ def test_fault_in_a_run_is_told_by_its_type_and_leaves_a_traceback_and_no_verdic
     assert not any(verdict in ran.out for verdict in VERDICTS)
     folder = compare_in(tmp_path / ".socratune")
     [line] = [json.loads(line) for line in folder.joinpath("log.jsonl").read_text().splitlines()]
-    assert (line["event"], line["run"], line["error"]) == ("failed", "broken-seed-0", "KeyError: 'nowhere'")
-    assert line["traceback"].startswith("Traceback")
+    assert (line["event"], line["run"], line["error"]) == ("failed", "broken-seed-0", "KeyError")
+    assert ".py" in line["traceback"]
+    assert line["traceback"].endswith("KeyError\n")
+    assert "'nowhere'" not in line["traceback"], "a message may hold rows"
     assert "log.jsonl" in ran.out
     assert not folder.joinpath("result.json").exists()
 
@@ -273,7 +282,7 @@ def test_run_that_ended_before_the_compare_was_cut_off_again_keeps_its_result(
 ) -> None:
     command("compare", desk, "--recipes", "seed", "--seeds", "1", *SMALL)
     folder = RunFolder(path=compare_in(tmp_path / ".socratune"))
-    [line] = compared(folder, read(folder), {}).lines
+    [line] = compared(folder, KEPT.read(folder), {}).lines
     assert [run.status for run in line.ended] == ["no_improvement"]
 
 
