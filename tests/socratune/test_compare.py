@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import re
 import signal
@@ -11,13 +12,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
-from socratune.comparison_arms import Ran, ran
-from socratune.comparison_result import compared
-from socratune.comparisons import KEPT
+from socratune.comparison_arms import Finish, Line, Ran, line_of, ran
+from socratune.comparison_result import Compared, compared
+from socratune.comparison_screen import after
+from socratune.comparisons import KEPT, Arm
 from socratune.graphs.recipes import RECIPES
 from socratune.memory.lessons import Lessons
+from socratune.memory.records import ExampleId
 from socratune.memory.runs import Home, RunFolder
+from socratune.options import Manner
 from socratune.tools.statistics import detectable
 
 from .conftest import Command, lay_out
@@ -340,3 +345,67 @@ def test_command_of_a_finished_compare_says_where_its_numbers_are_and_that_this_
         f"{done} had the same task, and what it found is in .socratune/compares/{done}/result.json: "
         "this one is a new look" in again.err
     )
+
+
+SEALED = 60
+
+
+def line(name: str, right: int, *, rows: int = SEALED, shuffled: bool = False) -> Line:
+    """An arm with one run that scored some sealed rows and was right on the first of them; the seed on none."""
+    found = {ExampleId(f"r{number}"): float(number < right) for number in range(rows)}
+    finish = Finish(seed=dict.fromkeys(found, 0.0), finalist=found, length=100)
+    run = Ran(run=f"{name}-seed-0", seed=0, status="no_improvement", finish=finish)
+    return line_of(Arm(recipe=name, shuffled=shuffled), [run], whole=True)
+
+
+def found_of(*lines: Line) -> Compared:
+    """A compare that has ended."""
+    return Compared(id="compare-1", lines=lines, look=1, rows=SEALED, refused={})
+
+
+def said_of(found: Compared) -> str:
+    """What a person is told at its end."""
+    console = Console(width=300, file=io.StringIO())
+    with console.capture() as said:
+        console.print(after(found, Manner()))
+    return said.get()
+
+
+@pytest.mark.parametrize("rows", [2, 0])
+def test_nobody_beats_anybody_while_an_arm_lacks_rows_that_others_have(rows: int) -> None:
+    assert found_of(line("a", 60), line("b", 30)).winner == "a"
+    cut = found_of(line("a", 60), line("b", 30), line("c", 0, rows=rows))
+    record = cut.as_dict()
+    assert (record["status"], record["winner"], record["better"], record["differences"]) == ("no_verdict", None, [], [])
+    assert record["lacking"] == {"c": rows}
+    assert {arm["gain"] for arm in record["arms"]} == {None}
+    said = said_of(cut)
+    assert not any(verdict in said for verdict in (*VERDICTS[:-1], "No winner"))
+    [told] = [told for told in said.splitlines() if told.startswith("No verdict: ")]
+    assert f"c has scores of all its runs on {rows} of 60 sealed rows" in told
+    assert "raise the cap" in told
+
+
+def test_a_few_rows_that_an_arm_lacks_leave_the_verdict() -> None:
+    found = found_of(line("a", 60), line("b", 30, rows=54))
+    assert (found.winner, found.lacking, found.status) == ("a", {}, "improved")
+    assert found_of(line("a", 60), line("b", 30, rows=53)).status == "no_verdict"
+
+
+def test_a_control_that_lacks_rows_is_not_counted_and_takes_no_verdict_from_others() -> None:
+    found = found_of(line("a", 60), line("b", 30), line("a", 1, rows=5, shuffled=True))
+    assert (found.winner, list(found.gains)) == ("a", ["a", "b"])
+    said = said_of(found)
+    assert "Not counted: a (shuffled errors) has scores of all its runs on 5 of 60 sealed rows" in said
+    assert "from shuffled ones" not in said
+
+
+def test_a_control_is_set_beside_its_own_recipe_whatever_that_is_called() -> None:
+    said = said_of(found_of(line("a", 20), line("a (b)", 60), line("a (b)", 30, shuffled=True)))
+    assert "a (b) gains +100 from its errors, +50 from shuffled ones." in said
+
+
+def test_a_single_difference_is_told_to_be_a_little_too_sure_since_the_same_rows_chose_the_best() -> None:
+    arms = line("a", 60), line("b", 30), line("c", 20)
+    assert "A single difference is a little too sure, for these very rows chose a" in said_of(found_of(*arms))
+    assert "too sure" not in said_of(found_of(*arms[:2])), "of two, the only difference is as sure as it says"
