@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 
 from socratune.graphs.result import Result
-from socratune.memory.errors import SocratuneError
+from socratune.memory.errors import Interrupted, Paused, SocratuneError
 
 Work = Callable[[], Awaitable[Result]]
 Outcome = Result | BaseException
 """How one run ended: with its result, or with what kept it from one."""
+GRAVITY = ("interrupted", "failed", "paused")
+"""What keeps runs from their results, the gravest first."""
 
 
 class Unexpected(Exception):
@@ -27,6 +29,25 @@ async def outcome_of(work: Work) -> Outcome:
     if isinstance(outcome, Result | SocratuneError):
         return outcome
     return Unexpected(outcome)
+
+
+def status_of(outcome: Outcome) -> str:
+    """Return the status of a run's result, or what kept it from one: `interrupted`, `failed` or `paused`."""
+    if isinstance(outcome, Result):
+        return outcome.status
+    if isinstance(outcome, Interrupted):
+        return "interrupted"
+    return "paused" if isinstance(outcome, Paused) else "failed"
+
+
+def said_of(outcome: Outcome) -> str:
+    """Return the verdict in words, or the cause."""
+    return outcome.sentence if isinstance(outcome, Result) else str(outcome)
+
+
+def gravest(statuses: Collection[str]) -> str | None:
+    """Return the gravest thing that kept any of some runs from its result; None where nothing did."""
+    return next((kept for kept in GRAVITY if kept in statuses), None)
 
 
 async def carry_out_all(work: Mapping[str, Work], *, at_once: int, ended: Callable[[str, Outcome], None]) -> None:

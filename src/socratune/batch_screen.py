@@ -1,4 +1,4 @@
-"""What a person sees of a batch: a bar for each run that is under way and one for all, then a table."""
+"""What a person sees of several runs: a bar for each that is under way, and one for all; of a batch, its tables."""
 
 from __future__ import annotations
 
@@ -14,11 +14,14 @@ from rich.text import Text
 from socratune.batches import Ended
 from socratune.before import Outlook
 from socratune.events import typed
+from socratune.graphs.batch import Outcome, said_of, status_of
 from socratune.graphs.result import Result
 from socratune.listing import STATUSES, WIDE
 from socratune.memory.ledger import Event
 from socratune.memory.records import Verdict
+from socratune.memory.runs import RunFolder
 from socratune.options import Manner
+from socratune.outcome import short
 from socratune.progress import Progress as Story
 from socratune.progress import counted
 from socratune.text import CAVEAT, one_line, plain
@@ -29,7 +32,7 @@ STYLES: Mapping[str, str] = {"improved": "green", "promising": "yellow", "failed
 
 
 class BatchScreen:
-    """Shows a batch while it goes on; everything goes to stderr."""
+    """Shows several runs while they go on; everything goes to stderr."""
 
     def __init__(self, console: Console, runs: int, *, quiet: bool) -> None:
         self._console, self._quiet = console, quiet
@@ -56,7 +59,9 @@ class BatchScreen:
         self._shown.stop()
 
     def watch(self, run: str, caller: Caller) -> None:
-        """Show a run that begins."""
+        """Show a run that begins; one that is opened once more is shown already."""
+        if run in self._bars:
+            return
         self._stories[run], self._purses[run] = Story(), caller.purse
         self._bars[run] = self._shown.add_task(one_line(run, most=40), total=1.0, stage="starting")
 
@@ -66,12 +71,12 @@ class BatchScreen:
         stage = one_line(self._stories[run].stage, most=50)
         self._shown.update(self._bars[run], completed=used(self._purses[run]), stage=stage)
 
-    def ended(self, outcome: Ended) -> None:
+    def ended(self, run: str, outcome: Outcome) -> None:
         """Take in that a run has ended."""
-        if outcome.run in self._bars:
-            self._shown.remove_task(self._bars[outcome.run])
+        if run in self._bars:
+            self._shown.remove_task(self._bars[run])
         self._shown.advance(self._all)
-        self.say(f"{outcome.run}: {outcome.status}. {one_line(outcome.said)}")
+        self.say(f"{run}: {status_of(outcome)}. {one_line(said_of(outcome))}")
 
     def say(self, line: str) -> None:
         """Show one line."""
@@ -99,7 +104,7 @@ def before(outlooks: Mapping[str, Outlook]) -> RenderableType:
     return shown
 
 
-def after(ended: Sequence[Ended], batch: str, manner: Manner, *, width: int) -> RenderableType:
+def after(ended: Sequence[Ended], batch: RunFolder, manner: Manner, *, width: int) -> RenderableType:
     """Return the table at the end, in at most `width` columns, and the command that goes on with what has no verdict.
 
     A run's id begins with its task's name, so the task has a column of its own only where there is room.
@@ -111,8 +116,10 @@ def after(ended: Sequence[Ended], batch: str, manner: Manner, *, width: int) -> 
         shown.add_row(Text(each.run), _status(each), *_numbers(each), *task)
     left = [each for each in ended if each.result is None]
     lines = [f"{each.run}: {one_line(each.said)}" for each in left]
+    if left and batch.log.exists():
+        lines.append(f"Its log: {short(batch.log)}")
     if left:
-        lines.append(f"Go on with what has no verdict: {manner.command('resume', batch)}")
+        lines.append(f"Go on with what has no verdict: {manner.command('resume', batch.id)}")
     if any(each.result is not None and each.result.simulated for each in ended):
         lines.append(CAVEAT)
     return Group(shown, _sum(ended), *(Text(plain(line)) for line in lines))

@@ -1,23 +1,28 @@
-"""A batch of tasks: what it consists of, how it is kept so that it can be resumed, and what came of each task."""
+"""A batch of tasks: what it consists of, how it is kept so that it can be resumed, and what came of each task.
+
+How several runs are kept, and who is told of them, is the same for a compare.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, count
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
 from socratune.api import carry_out
 from socratune.consent import IDLE, Consent
-from socratune.graphs.batch import Outcome, Work, carry_out_all
+from socratune.graphs.batch import Outcome, Unexpected, Work, carry_out_all, said_of, status_of
 from socratune.graphs.engine import Order, Watch
 from socratune.graphs.result import Result
-from socratune.memory.errors import BadInput, Interrupted, Paused
+from socratune.memory.errors import BadInput
 from socratune.memory.ledger import Event
 from socratune.memory.records import Budget
 from socratune.memory.runs import Home, RunFolder
@@ -25,11 +30,38 @@ from socratune.orders import SavedOrder
 from socratune.outcome import keep_leading, read_result, replace_text, short, write_outcome
 from socratune.tools.allotment import share, tighter
 from socratune.tools.caller import Caller
+from socratune.tools.logs import run_log
 from socratune.tools.task_files import LoadedTask
 from socratune.tools.task_writer import write_task
 from socratune.tools.yaml_text import read_text
 
 TASK_FILES = (".yaml", ".yml")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept(Generic[T]):
+    """The file that says what several runs consist of, so that they can be resumed."""
+
+    name: str
+    """What the runs are together: `batch`."""
+    form: TypeAdapter[T]
+
+    def read(self, folder: RunFolder) -> T:
+        """Return what the runs consist of. Raises `BadInput` when they were cut off before they began."""
+        file = self._file(folder)
+        try:
+            return self.form.validate_json(file.read_bytes())
+        except (OSError, ValidationError) as error:
+            cure = "start it again; nothing was called"
+            raise BadInput(f"the {self.name} was not begun", place=str(file), cure=cure) from error
+
+    def write(self, folder: RunFolder, what: T) -> None:
+        """Keep it: from now on the runs are begun."""
+        replace_text(self._file(folder), self.form.dump_json(what, indent=2).decode())
+
+    def _file(self, folder: RunFolder) -> Path:
+        return folder.path / f"{self.name}.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,8 +75,12 @@ class Batch:
     out: Path | None = None
     """Absolute; where the prompts are written as well."""
 
+    def folders(self, home: Home) -> dict[str, RunFolder]:
+        """Return the folder of each run by its id."""
+        return {run: RunFolder(path=home.path / "runs" / run) for run in self.runs}
 
-_KEPT = TypeAdapter(Batch)
+
+KEPT = Kept(name="batch", form=TypeAdapter(Batch))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,15 +99,12 @@ class Ended:
     @property
     def status(self) -> str:
         """That of the result, or what kept the run from one."""
-        if isinstance(self.outcome, Result):
-            return self.outcome.status
-        names = {Paused: "paused", Interrupted: "interrupted"}
-        return next((name for kind, name in names.items() if isinstance(self.outcome, kind)), "failed")
+        return status_of(self.outcome)
 
     @property
     def said(self) -> str:
         """The verdict in words, or the cause."""
-        return self.outcome.sentence if isinstance(self.outcome, Result) else str(self.outcome)
+        return said_of(self.outcome)
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values, ready for JSON."""
@@ -132,47 +165,67 @@ def begin(orders: Sequence[tuple[SavedOrder, LoadedTask]], home: Home, *, jobs: 
         saved.save(run)
         runs.append(run.id)
     folder = home.new_batch()
-    kept = Batch(runs=tuple(runs), jobs=jobs, out=out and Path(os.path.abspath(out)))
-    replace_text(_file(folder), _KEPT.dump_json(kept, indent=2).decode())
+    KEPT.write(folder, Batch(runs=tuple(runs), jobs=jobs, out=out and Path(os.path.abspath(out))))
     return folder
 
 
-def read(folder: RunFolder) -> Batch:
-    """Return what a batch consists of. Raises `BadInput` when it was cut off before it began."""
-    try:
-        return _KEPT.validate_json(_file(folder).read_bytes())
-    except (OSError, ValidationError) as error:
-        cure = "start it again; nothing was called"
-        raise BadInput("the batch was not begun", place=str(_file(folder)), cure=cure) from error
-
-
-def _file(folder: RunFolder) -> Path:
-    return folder.path / "batch.json"
+def left(batch: Batch, home: Home, consent: Consent) -> Iterator[tuple[RunFolder, LoadedTask]]:
+    """Yield the runs without a result; one whose task can no longer be read calls nothing, and is left out."""
+    for folder in batch.folders(home).values():
+        if not folder.result.exists():
+            with contextlib.suppress(BadInput):
+                yield folder, SavedOrder.read(folder).load(consent)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Onlookers:
-    """Who is told how a batch goes, and what code its tasks may run."""
+    """Who is told how several runs go, and what code their tasks may run."""
 
     begun: Callable[[str, Caller], None]
     """Given the run's id and its caller before its first call."""
     heard: Callable[[str, Event], None]
-    ended: Callable[[Ended], None]
+    ended: Callable[[str, Outcome], None]
     consent: Consent
 
 
-async def carry_on(batch: Batch, home: Home, onlookers: Onlookers) -> list[Ended]:
+async def carry_on(folder: RunFolder, home: Home, onlookers: Onlookers) -> list[Ended]:
     """Carry out the runs of a batch from where they stand; returns what came of each, in the order of the tasks."""
-    folders = {run: RunFolder(path=home.path / "runs" / run) for run in batch.runs}
+    batch = KEPT.read(folder)
+    folders = batch.folders(home)
     done: dict[str, Ended] = {}
 
     def ended(run: str, outcome: Outcome) -> None:
         done[run] = Ended(task=_task_of(folders[run]), run=run, outcome=outcome)
-        onlookers.ended(done[run])
+        note_fault(folder, run, outcome, ordered=folders[run])
+        onlookers.ended(run, outcome)
 
-    work = {run: _work(folder, home, onlookers) for run, folder in folders.items()}
+    work = {run: _work(place, home, onlookers) for run, place in folders.items()}
     await carry_out_all(work, at_once=batch.jobs, ended=ended)
     return [done[run] for run in batch.runs]
+
+
+def note_fault(folder: RunFolder, run: str, outcome: Outcome, *, ordered: RunFolder) -> None:
+    """Keep where it happened when what nobody raised on purpose ended a run: the line that is shown has no room for it.
+
+    A message may hold rows, so it is kept only when the order, which is in `ordered`, lets texts into its log.
+    """
+    error = outcome.__cause__ if isinstance(outcome, Unexpected) else None
+    if error is None:
+        return
+    if SavedOrder.kept(ordered).settings.log_content:
+        said, trace = str(outcome), traceback.format_exception(error)
+    else:
+        said, trace = type(error).__name__, list(_frames(error))
+    run_log(folder.log).info("failed", run=run, error=said, traceback="".join(trace))
+
+
+def _frames(error: BaseException) -> Iterator[str]:
+    """Yield the frames and the type, without a message, of an error and before it of those that led to it."""
+    before = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    if before is not None:
+        yield from _frames(before)
+    yield from traceback.format_tb(error.__traceback__)
+    yield f"{type(error).__name__}\n"
 
 
 def _work(folder: RunFolder, home: Home, onlookers: Onlookers) -> Work:

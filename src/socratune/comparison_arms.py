@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Any
 
-from socratune.graphs.batch import Outcome
+from socratune.comparisons import Arm
+from socratune.graphs.batch import Outcome, said_of, status_of
 from socratune.graphs.result import Result
-from socratune.memory.errors import Interrupted, Paused
 from socratune.memory.ledger import Ledger, Spent
 from socratune.memory.records import CandidateId, ExampleId, Role
 from socratune.memory.runs import RunFolder
@@ -77,11 +77,15 @@ class Ran:
 class Line:
     """One arm: its runs with all seeds."""
 
-    name: str
-    shuffled: bool
+    arm: Arm
     runs: tuple[Ran, ...]
     scores: Scores
     """Of its finalists, averaged over seeds; empty while any run of the compare is without a result."""
+
+    @property
+    def name(self) -> str:
+        """The arm in words."""
+        return str(self.arm)
 
     @property
     def ended(self) -> tuple[Ran, ...]:
@@ -120,7 +124,7 @@ class Line:
 
     @property
     def minutes(self) -> float:
-        """Of work in a run that ended, on the mean."""
+        """Of work in a run that ended, on the mean; answers that another arm had paid for take none."""
         return _mean([run.minutes for run in self.ended])
 
     @property
@@ -160,10 +164,10 @@ def _mean(values: Sequence[float]) -> float:
     return fmean(values) if values else 0.0
 
 
-def line_of(name: str, runs: Sequence[Ran], *, shuffled: bool, whole: bool) -> Line:
+def line_of(arm: Arm, runs: Sequence[Ran], *, whole: bool) -> Line:
     """Put an arm's runs together; they have no common scores unless the compare is `whole`."""
     finals = [run.finish.finalist for run in runs if run.finish]
-    return Line(name=name, shuffled=shuffled, runs=tuple(runs), scores=averaged(finals) if whole else {})
+    return Line(arm=arm, runs=tuple(runs), scores=averaged(finals) if whole else {})
 
 
 def ran(folder: RunFolder, seed: int, outcome: Outcome | None) -> Ran:
@@ -190,13 +194,10 @@ def ran(folder: RunFolder, seed: int, outcome: Outcome | None) -> Ran:
 
 def _came_of(outcome: Outcome | None, folder: RunFolder) -> tuple[str, str]:
     """Return a run's status and what is to be said of it."""
-    if isinstance(outcome, Result):
-        return outcome.status, ""
     if outcome is None:
         return ("unfinished" if folder.ledger.exists() else "not begun"), ""
-    if isinstance(outcome, Interrupted):
-        return "interrupted", ""
-    return ("paused" if isinstance(outcome, Paused) else "failed"), str(outcome)
+    status = status_of(outcome)
+    return status, said_of(outcome) if status in ("failed", "paused") else ""
 
 
 def _finish(ledger: Ledger, result: Result) -> Finish:

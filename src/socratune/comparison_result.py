@@ -10,20 +10,24 @@ from typing import Any
 
 from socratune.comparison_arms import Line, Ran, line_of, ran
 from socratune.comparisons import Comparison, run_folder
-from socratune.graphs.batch import Outcome
+from socratune.graphs.batch import Outcome, gravest
 from socratune.memory.ledger import Spent
 from socratune.memory.runs import RunFolder
 from socratune.tools.contest import Contest, Duel, Scores, contest, gains
 from socratune.tools.statistics import alpha_for_look
 
 SEED = "your own prompt"
-KEPT = ("interrupted", "failed", "paused")
-"""What kept runs from their results, the gravest first; a run that was not reached waits for another."""
+LACKING = 10
+"""One sealed row in so many an arm may lack and still be compared: a call fails now and then."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Compared:
-    """What a compare found so far. While a run is without a result, nobody beats anybody: half of it proves nothing."""
+    """What a compare found so far.
+
+    While a run is without a result, or an arm without the rows that the others were scored on, nobody beats anybody:
+    half of it proves nothing.
+    """
 
     id: str
     lines: tuple[Line, ...]
@@ -51,9 +55,22 @@ class Compared:
         return {row: fmean(run[row] for run in runs if row in run) for row in rows}
 
     @cached_property
+    def lacking(self) -> Mapping[str, int]:
+        """Of each arm with too few of the rows that others were scored on, how many it has; empty before the end.
+
+        Its test was cut by its budget, or it got no answers.
+        """
+        if not self.is_whole:
+            return {}
+        rows = set(self.seed).union(*(line.scores for line in self.lines))
+        least = max(1, len(rows) - len(rows) // LACKING)
+        return {line.name: len(line.scores) for line in self.lines if len(line.scores) < least}
+
+    @cached_property
     def scored(self) -> dict[str, Scores]:
-        """The arms that compete, by name; controls with shuffled errors do not."""
-        return {line.name: line.scores for line in self.lines if line.scores and not line.shuffled}
+        """The arms that compete, by name; controls with shuffled errors do not, and none while one has too few rows."""
+        rivals = {line.name: line.scores for line in self.lines if not line.arm.shuffled}
+        return rivals if self.is_whole and self.lacking.keys().isdisjoint(rivals) else {}
 
     @cached_property
     def contest(self) -> Contest | None:
@@ -63,7 +80,8 @@ class Compared:
     @cached_property
     def gains(self) -> Mapping[str, Duel]:
         """Each arm's gain over the user's own prompt; the controls are adjusted among themselves."""
-        controls = {line.name: line.scores for line in self.lines if line.scores and line.shuffled}
+        shuffled = (line for line in self.lines if line.arm.shuffled and self.is_whole)
+        controls = {line.name: line.scores for line in shuffled if line.name not in self.lacking}
         found = [gains(each, self.seed, name=SEED, alpha=self.alpha) for each in (self.scored, controls)]
         return {duel.one: duel for duels in found for duel in duels}
 
@@ -81,8 +99,10 @@ class Compared:
     def status(self) -> str:
         """The gravest thing that kept a run from its result, or what the numbers say."""
         if not self.is_whole:
-            statuses = {run.status for line in self.lines for run in line.unended}
-            return next((kept for kept in KEPT if kept in statuses), "paused")
+            # A run that was not reached waits for another one.
+            return gravest({run.status for line in self.lines for run in line.unended}) or "paused"
+        if not self.scored:
+            return "no_verdict"
         return "improved" if self.better else "no_improvement"
 
     @property
@@ -120,6 +140,7 @@ class Compared:
             "look": self.look,
             "alpha": self.alpha,
             "rows": self.rows,
+            "lacking": dict(self.lacking),
             "seed": {"score": fmean(self.seed.values()) if self.seed else None},
             "arms": [line.as_dict(gained.get(line.name)) for line in self.lines],
             "differences": [_duel(duel) for duel in self.contest.duels] if self.contest else [],
@@ -151,7 +172,7 @@ def compared(folder: RunFolder, comparison: Comparison, outcomes: Mapping[str, O
     arms = {arm: [runs[arm.run_id(seed)] for seed in comparison.seeds] for arm in comparison.arms}
     return Compared(
         id=folder.id,
-        lines=tuple(line_of(str(arm), own, shuffled=arm.shuffled, whole=whole) for arm, own in arms.items()),
+        lines=tuple(line_of(arm, own, whole=whole) for arm, own in arms.items()),
         look=comparison.look.number,
         rows=len(comparison.look.rows),
         refused=comparison.refused,

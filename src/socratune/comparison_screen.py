@@ -103,10 +103,11 @@ def _scores(found: Compared) -> Table:
 
 
 def _score(line: Line, gain: Duel | None) -> tuple[str, str, str, str]:
-    if line.mean is None or line.interval is None or gain is None:
+    if line.mean is None or line.interval is None:
         return ("-", "-", "-", "-")
     low, high = line.interval
-    return f"{line.mean:.3f}", f"{low:.2f} to {high:.2f}", _points(gain.verdict.difference), _p(gain.adjusted)
+    gained = ("-", "-") if gain is None else (_points(gain.verdict.difference), _p(gain.adjusted))
+    return (f"{line.mean:.3f}", f"{low:.2f} to {high:.2f}", *gained)
 
 
 def _seeds(line: Line) -> str:
@@ -158,12 +159,8 @@ def _differences(found: Compared) -> Iterator[RenderableType]:
 
 def _found(found: Compared, manner: Manner) -> Iterator[str]:
     """Yield the verdicts, and what stands behind them."""
-    if found.contest is not None:
-        best = found.contest.best
-        yield f"The winner: {found.winner}." if found.winner else f"No winner: {best} does not beat every other."
-    beaten = ", ".join(found.better) or "nobody"
-    rows = f"{found.rows} sealed rows, look {found.look}"
-    yield f"Proven better than {SEED}: {beaten} ({rows}; p at most {found.alpha:.3g}, adjusted for all arms)."
+    yield from _lacking(found)
+    yield from _proven(found)
     yield from _controls(found)
     yield from _differing(found)
     yield from _paid(found)
@@ -172,6 +169,28 @@ def _found(found: Compared, manner: Manner) -> Iterator[str]:
         yield f"Prompt, report and ledger of each run: {runs}; its best.yaml is a task file with the prompt"
     if found.simulated:
         yield CAVEAT
+
+
+def _lacking(found: Compared) -> Iterator[str]:
+    """Yield the arms with too few rows, and what can be done about it."""
+    for name, rows in found.lacking.items():
+        consequence = "No verdict" if not found.scored else "Not counted"
+        held = f"{name} has scores of all its runs on {rows} of {counted(found.rows, 'sealed row')}"
+        cause = "its test was cut by its budget, or it got no answers"
+        yield f"{consequence}: {held} ({cause}); raise the cap, or see to the answers, and compare again."
+
+
+def _proven(found: Compared) -> Iterator[str]:
+    if not found.scored:
+        return
+    if found.contest is not None:
+        best = found.contest.best
+        yield f"The winner: {found.winner}." if found.winner else f"No winner: {best} does not beat every other."
+        if len(found.contest.duels) > 1:
+            yield f"A single difference is a little too sure, for these very rows chose {best}; a winner is not."
+    beaten = ", ".join(found.better) or "nobody"
+    rows = f"{found.rows} sealed rows, look {found.look}"
+    yield f"Proven better than {SEED}: {beaten} ({rows}; p at most {found.alpha:.3g}, adjusted for all recipes)."
 
 
 def _cut_off(found: Compared, manner: Manner) -> Iterator[str]:
@@ -205,16 +224,16 @@ def _by_role(failed: Mapping[Role, int]) -> str:
 
 def _controls(found: Compared) -> Iterator[str]:
     for line in found.lines:
-        recipe = line.name.split(" (")[0]
-        if line.shuffled and line.name in found.gains and recipe in found.gains:
+        recipe = line.arm.recipe
+        if line.arm.shuffled and line.name in found.gains and recipe in found.gains:
             real, control = (found.gains[name].verdict.difference for name in (recipe, line.name))
             yield f"{recipe} gains {_points(real)} from its errors, {_points(control)} from shuffled ones."
 
 
 def _differing(found: Compared) -> Iterator[str]:
     for line in found.lines:
-        recipe = RECIPES.get(line.name)
-        if recipe is not None and recipe.differs:
+        recipe = RECIPES.get(line.arm.recipe)
+        if recipe is not None and recipe.differs and not line.arm.shuffled:
             yield f"{line.name} is our reading. It differs: {recipe.differs}"
 
 

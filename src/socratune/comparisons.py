@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
+from socratune.batches import Kept, Onlookers, note_fault
 from socratune.consent import Consent
-from socratune.graphs.batch import Outcome, Unexpected, Work
+from socratune.graphs.batch import Outcome, Work
 from socratune.graphs.compare import carry_out_in_turn, optimize_and_score
 from socratune.graphs.engine import Look, Order, Watch, tested_rows
 from socratune.graphs.operators import sees_errors
@@ -20,14 +19,12 @@ from socratune.graphs.recipes import recipe_named
 from socratune.graphs.result import Result
 from socratune.memory.answers import SharedAnswers
 from socratune.memory.errors import BadInput
-from socratune.memory.ledger import Event
 from socratune.memory.runs import Home, RunFolder, stem_of
 from socratune.orders import SavedOrder
-from socratune.outcome import keep_leading, read_result, replace_text, write_outcome
+from socratune.outcome import keep_leading, read_result, write_outcome
 from socratune.sealed import look_at, sealed_groups
 from socratune.tools.allotment import allot
 from socratune.tools.caller import Caller
-from socratune.tools.logs import run_log
 from socratune.tools.metrics import judgements_each
 from socratune.tools.splits import split
 from socratune.tools.task_files import LoadedTask
@@ -68,7 +65,7 @@ class Comparison:
         return {arm.run_id(seed): (arm, seed) for seed in self.seeds for arm in self.arms}
 
 
-_KEPT = TypeAdapter(Comparison)
+KEPT = Kept(name="compare", form=TypeAdapter(Comparison))
 
 
 def arms_of(recipes: str, *, shuffled: bool) -> tuple[Arm, ...]:
@@ -89,6 +86,9 @@ def planned(saved: SavedOrder, loaded: LoadedTask, arms: Sequence[Arm], seeds: S
     refused = _refused(arms, loaded)
     if 0 in asdict(task.budget).values():
         raise BadInput("a budget of 0 calls nothing", cure="raise it: there is nothing to compare")
+    if task.budget.minutes is not None:
+        cure = "cap something else: --budget rollouts=600"
+        raise BadInput("a compare has no cap on minutes: the order of the recipes would decide", cure=cure)
     before = sealed_groups(home)
     splits = split(loaded.examples, salt=home.salt(), sealed=before)
     count = allot(task.budget, splits, judged=judgements_each(task.metric, loaded.examples)).test_rows
@@ -123,8 +123,7 @@ def begin(comparison: Comparison, saved: SavedOrder, home: Home) -> RunFolder:
     """Make the folder of a compare; its id is the name under which its look is counted."""
     folder = home.new_compare()
     saved.save(folder)
-    kept = replace(comparison, look=replace(comparison.look, name=folder.id))
-    replace_text(_file(folder), _KEPT.dump_json(kept, indent=2).decode())
+    KEPT.write(folder, replace(comparison, look=replace(comparison.look, name=folder.id)))
     return folder
 
 
@@ -143,18 +142,9 @@ def finished(comparison: Comparison, home: Home) -> RunFolder | None:
 def _of_same_task(comparison: Comparison, home: Home) -> Iterator[tuple[RunFolder, Comparison]]:
     for folder in home.compares():
         with contextlib.suppress(BadInput):  # one that cannot be read is nobody's
-            kept = read(folder)
+            kept = KEPT.read(folder)
             if kept.task == comparison.task:
                 yield folder, kept
-
-
-def read(folder: RunFolder) -> Comparison:
-    """Return what a compare consists of. Raises `BadInput` when it was cut off before it began."""
-    try:
-        return _KEPT.validate_json(_file(folder).read_bytes())
-    except (OSError, ValidationError) as error:
-        cure = "start it again; nothing was called"
-        raise BadInput("the compare was not begun", place=str(_file(folder)), cure=cure) from error
 
 
 def check_unchanged(folder: RunFolder, consent: Consent) -> None:
@@ -162,13 +152,9 @@ def check_unchanged(folder: RunFolder, consent: Consent) -> None:
     if folder.result.exists():
         return
     saved = SavedOrder.read(folder)
-    if _fingerprint(saved, saved.load(consent)) != read(folder).task:
+    if _fingerprint(saved, saved.load(consent)) != KEPT.read(folder).task:
         problem = f"the task or its rows have changed since {folder.id} began"
         raise BadInput(problem, cure="restore what it was, or start a new one with `socratune compare`")
-
-
-def _file(folder: RunFolder) -> Path:
-    return folder.path / "compare.json"
 
 
 def run_folder(folder: RunFolder, run: str) -> RunFolder:
@@ -176,38 +162,20 @@ def run_folder(folder: RunFolder, run: str) -> RunFolder:
     return RunFolder(path=folder.path / "runs" / run)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Onlookers:
-    """Who is told how a compare goes, and what code its task may run."""
-
-    begun: Callable[[str, Caller], None]
-    """Given the run's id and its caller before its first call."""
-    heard: Callable[[str, Event], None]
-    ended: Callable[[str, Outcome], None]
-    consent: Consent
-
-
 async def carry_on(folder: RunFolder, home: Home, onlookers: Onlookers) -> Mapping[str, Outcome]:
     """Carry out the runs of a compare from where they stand; returns what came of each that was begun."""
-    comparison = read(folder)
+    comparison = KEPT.read(folder)
     done: dict[str, Outcome] = {}
 
     def ended(run: str, outcome: Outcome) -> None:
         done[run] = outcome
-        _log(folder, run, outcome)
+        note_fault(folder, run, outcome, ordered=folder)
         onlookers.ended(run, outcome)
 
     with closing(SharedAnswers.open(folder.path / "answers.db")) as answers:
         bench = _Bench(folder=folder, home=home, look=comparison.look, answers=answers, onlookers=onlookers)
         await carry_out_in_turn({run: bench.work(run, *what) for run, what in comparison.runs.items()}, ended=ended)
     return done
-
-
-def _log(folder: RunFolder, run: str, outcome: Outcome) -> None:
-    """Keep the traceback of what nobody raised on purpose: the line that is shown has no room for it."""
-    if isinstance(outcome, Unexpected) and outcome.__cause__:
-        trace = "".join(traceback.format_exception(outcome.__cause__))
-        run_log(folder.log).info("failed", run=run, error=str(outcome), traceback=trace)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,10 +5,12 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from socratune.graphs.recipes import RECIPES
 from socratune.memory.runs import Home
 
 from .conftest import TASK, Command, tickets
@@ -146,9 +148,30 @@ def test_run_that_cannot_reach_its_model_leaves_the_others_alone(command: Comman
     assert ran.code == 4
     assert "1 without a verdict" in ran.out
     assert "Go on with what has no verdict: socratune resume batch-" in ran.out
-    record = command("resume", next((tmp_path / ".socratune" / "batches").iterdir()).name, "--json", "--quiet").json
+    batch = next((tmp_path / ".socratune" / "batches").iterdir()).name
+    refused = command("resume", batch, "--quiet")
+    assert (refused.code, refused.out) == (2, "")
+    for told in ("127.0.0.1:9 is sent", "1 run to go on with: ", "never more than 400 target calls", "pass --yes"):
+        assert told in refused.err
+    record = command("resume", batch, "--json", "--quiet", "--yes").json
     assert [task["result"] is None for task in record["tasks"]] == [True, False]
     assert record["tasks"][0]["status"] == "paused"
+
+
+def test_fault_in_a_run_leaves_its_place_in_the_log_and_its_message_only_where_texts_are_let_into_it(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(RECIPES, "broken", replace(RECIPES["auto"], name="broken", proposers=("nowhere",)))
+    desks(tmp_path, 1)
+    for words, told in ([], False), (["--log-content"], True):
+        ran = command("batch", "desk0.yaml", "--recipe", "broken", "--home", f"home{told}", *words)
+        assert ran.code == 1
+        [batch] = (tmp_path / f"home{told}" / "batches").iterdir()
+        assert f"Its log: home{told}/batches/{batch.name}/log.jsonl" in ran.out
+        [logged] = [json.loads(each) for each in (batch / "log.jsonl").read_text().splitlines()]
+        assert logged["error"] == ("KeyError: 'nowhere'" if told else "KeyError")
+        assert ("'nowhere'" in logged["traceback"]) == told
+        assert ".py" in logged["traceback"]
 
 
 def test_one_interrupt_stops_all_runs_and_keeps_them(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import re
 import signal
@@ -11,13 +12,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
-from socratune.comparison_arms import Ran, ran
-from socratune.comparison_result import compared
-from socratune.comparisons import read
+from socratune.comparison_arms import Finish, Line, Ran, line_of, ran
+from socratune.comparison_result import Compared, compared
+from socratune.comparison_screen import after
+from socratune.comparisons import KEPT, Arm
 from socratune.graphs.recipes import RECIPES
 from socratune.memory.lessons import Lessons
+from socratune.memory.records import ExampleId
 from socratune.memory.runs import Home, RunFolder
+from socratune.options import Manner
 from socratune.tools.statistics import detectable
 
 from .conftest import Command, lay_out
@@ -169,6 +174,7 @@ def test_when_all_arms_are_refused_nothing_is_announced_called_or_left(
         (["--recipes", " , "], "names no recipe"),
         (["--recipes", "auto", "--recipe", "auto"], "write --recipes"),
         (["--recipes", "auto", "--budget", "rollouts=1"], "leaves no rows for the final test"),
+        (["--recipes", "auto", "--budget", "minutes=5"], "no cap on minutes: the order of the recipes would decide"),
     ],
 )
 def test_compare_that_cannot_be_begun_is_refused_in_one_line(
@@ -206,13 +212,19 @@ def test_one_interrupt_stops_a_compare_that_goes_on_only_with_the_same_task(
     assert "the task or its rows have changed since compare-" in refused.err
 
 
-def test_provider_that_is_gone_pauses_the_compare(command: Command, desk: Path) -> None:
+def test_provider_that_is_gone_pauses_the_compare_and_whoever_pays_is_asked_before_it_goes_on(
+    command: Command, desk: Path, tmp_path: Path
+) -> None:
     words = ["--target", "openai:x@http://127.0.0.1:9/v1", "--optimizer", "sim:ticket-routing:strong", "--yes"]
     ran = command("compare", desk, *WORDS, *SMALL, *words)
     assert ran.code == 4
     assert "not begun" in ran.out
     assert not any(verdict in ran.out for verdict in VERDICTS)
     assert "Go on: socratune resume compare-" in ran.out
+    refused = command("resume", compare_in(tmp_path / ".socratune").name)
+    assert (refused.code, refused.out) == (2, "")
+    for told in ("127.0.0.1:9 is sent", "4 runs to go on with: ", "never more than 640 target calls", "pass --yes"):
+        assert told in refused.err
 
 
 def test_judge_that_only_one_recipe_calls_is_named_and_asked_for_before_the_first_call(
@@ -241,8 +253,10 @@ def test_fault_in_a_run_is_told_by_its_type_and_leaves_a_traceback_and_no_verdic
     assert not any(verdict in ran.out for verdict in VERDICTS)
     folder = compare_in(tmp_path / ".socratune")
     [line] = [json.loads(line) for line in folder.joinpath("log.jsonl").read_text().splitlines()]
-    assert (line["event"], line["run"], line["error"]) == ("failed", "broken-seed-0", "KeyError: 'nowhere'")
-    assert line["traceback"].startswith("Traceback")
+    assert (line["event"], line["run"], line["error"]) == ("failed", "broken-seed-0", "KeyError")
+    assert ".py" in line["traceback"]
+    assert line["traceback"].endswith("KeyError\n")
+    assert "'nowhere'" not in line["traceback"], "a message may hold rows"
     assert "log.jsonl" in ran.out
     assert not folder.joinpath("result.json").exists()
 
@@ -273,7 +287,7 @@ def test_run_that_ended_before_the_compare_was_cut_off_again_keeps_its_result(
 ) -> None:
     command("compare", desk, "--recipes", "seed", "--seeds", "1", *SMALL)
     folder = RunFolder(path=compare_in(tmp_path / ".socratune"))
-    [line] = compared(folder, read(folder), {}).lines
+    [line] = compared(folder, KEPT.read(folder), {}).lines
     assert [run.status for run in line.ended] == ["no_improvement"]
 
 
@@ -331,3 +345,67 @@ def test_command_of_a_finished_compare_says_where_its_numbers_are_and_that_this_
         f"{done} had the same task, and what it found is in .socratune/compares/{done}/result.json: "
         "this one is a new look" in again.err
     )
+
+
+SEALED = 60
+
+
+def line(name: str, right: int, *, rows: int = SEALED, shuffled: bool = False) -> Line:
+    """An arm with one run that scored some sealed rows and was right on the first of them; the seed on none."""
+    found = {ExampleId(f"r{number}"): float(number < right) for number in range(rows)}
+    finish = Finish(seed=dict.fromkeys(found, 0.0), finalist=found, length=100)
+    run = Ran(run=f"{name}-seed-0", seed=0, status="no_improvement", finish=finish)
+    return line_of(Arm(recipe=name, shuffled=shuffled), [run], whole=True)
+
+
+def found_of(*lines: Line) -> Compared:
+    """A compare that has ended."""
+    return Compared(id="compare-1", lines=lines, look=1, rows=SEALED, refused={})
+
+
+def said_of(found: Compared) -> str:
+    """What a person is told at its end."""
+    console = Console(width=300, file=io.StringIO())
+    with console.capture() as said:
+        console.print(after(found, Manner()))
+    return said.get()
+
+
+@pytest.mark.parametrize("rows", [2, 0])
+def test_nobody_beats_anybody_while_an_arm_lacks_rows_that_others_have(rows: int) -> None:
+    assert found_of(line("a", 60), line("b", 30)).winner == "a"
+    cut = found_of(line("a", 60), line("b", 30), line("c", 0, rows=rows))
+    record = cut.as_dict()
+    assert (record["status"], record["winner"], record["better"], record["differences"]) == ("no_verdict", None, [], [])
+    assert record["lacking"] == {"c": rows}
+    assert {arm["gain"] for arm in record["arms"]} == {None}
+    said = said_of(cut)
+    assert not any(verdict in said for verdict in (*VERDICTS[:-1], "No winner"))
+    [told] = [told for told in said.splitlines() if told.startswith("No verdict: ")]
+    assert f"c has scores of all its runs on {rows} of 60 sealed rows" in told
+    assert "raise the cap" in told
+
+
+def test_a_few_rows_that_an_arm_lacks_leave_the_verdict() -> None:
+    found = found_of(line("a", 60), line("b", 30, rows=54))
+    assert (found.winner, found.lacking, found.status) == ("a", {}, "improved")
+    assert found_of(line("a", 60), line("b", 30, rows=53)).status == "no_verdict"
+
+
+def test_a_control_that_lacks_rows_is_not_counted_and_takes_no_verdict_from_others() -> None:
+    found = found_of(line("a", 60), line("b", 30), line("a", 1, rows=5, shuffled=True))
+    assert (found.winner, list(found.gains)) == ("a", ["a", "b"])
+    said = said_of(found)
+    assert "Not counted: a (shuffled errors) has scores of all its runs on 5 of 60 sealed rows" in said
+    assert "from shuffled ones" not in said
+
+
+def test_a_control_is_set_beside_its_own_recipe_whatever_that_is_called() -> None:
+    said = said_of(found_of(line("a", 20), line("a (b)", 60), line("a (b)", 30, shuffled=True)))
+    assert "a (b) gains +100 from its errors, +50 from shuffled ones." in said
+
+
+def test_a_single_difference_is_told_to_be_a_little_too_sure_since_the_same_rows_chose_the_best() -> None:
+    arms = line("a", 60), line("b", 30), line("c", 20)
+    assert "A single difference is a little too sure, for these very rows chose a" in said_of(found_of(*arms))
+    assert "too sure" not in said_of(found_of(*arms[:2])), "of two, the only difference is as sure as it says"
