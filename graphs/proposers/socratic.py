@@ -27,7 +27,7 @@ async def propose(assignment: Assignment, deps: SearchDeps) -> Candidate | None:
     Raises `MalformedReply` and `CallFailed` when an agent cannot be understood or reached.
     """
     parent = parent_of(assignment, deps)
-    steps = _steps(assignment, deps, parent)
+    steps = await _steps(assignment, deps, parent)
     if not steps:
         return None
     recalled = await deps.recall(steps[0][0].goal, key=f"propose {assignment.key}")
@@ -58,15 +58,22 @@ def _subject(
     )
 
 
-def _steps(assignment: Assignment, deps: SearchDeps, parent: Candidate) -> list[tuple[SubGoal, list[Failure]]]:
-    """Return the sub-goals in the move's focus, each with failures of its cluster."""
+async def _steps(assignment: Assignment, deps: SearchDeps, parent: Candidate) -> list[tuple[SubGoal, list[Failure]]]:
+    """Return the sub-goals in the move's focus, each with the rows of its cluster that the parent fails on.
+
+    The clusters are of the leader's failures; a parent that does not lead is run on them first.
+    """
     plan = assignment.plan
     if plan is None:
         raise AssertionError("a dialogue needs a plan")
     chosen = [plan.subgoals[rank] for rank in assignment.move.focus]
-    rollouts = deps.ledger.rollouts(parent.id)
-    rows = {cluster.id: cluster.example_ids[:MOST_SHOWN] for cluster in plan.clusters}
-    return [(step, deps.failures([rollouts[row] for row in rows[step.cluster]])) for step in chosen]
+    shown = {cluster.id: cluster.example_ids[:MOST_SHOWN] for cluster in plan.clusters}
+    steps = []
+    for step in chosen:
+        rows = [deps.train_by_id[row] for row in shown[step.cluster]]
+        failures = deps.failures(await deps.evaluator.score(parent, rows, phase="search"))
+        steps += [(step, failures)] if failures else []
+    return steps
 
 
 def _child(dialogue: Dialogue, acted_on: Sequence[Hypothesis], assignment: Assignment, deps: SearchDeps) -> Candidate:

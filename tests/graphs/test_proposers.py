@@ -21,6 +21,8 @@ from socratune.memory.records import Budget, Candidate, Prompt
 from socratune.memory.runs import Home
 from socratune.tools import tokens
 from socratune.tools.models import Request
+from socratune.tools.search.greedy import Greedy
+from socratune.tools.search.policy import Move, Start
 from socratune.tools.sections import sections
 
 CAP = Budget(rollouts=250)
@@ -143,3 +145,31 @@ def test_induction_is_shown_labelled_rows_and_nothing_that_the_target_said(tmp_p
     for found in shown:
         assert len(found["examples"].splitlines()) == RECIPES["ape"].evidence.examples
         assert "failures" not in found
+
+
+class FromTheRoot(Greedy):
+    """Edits the user's own prompt for ever, whoever leads."""
+
+    def ask(self, n: int, *, subgoals: int) -> list[Move]:
+        return [replace(move, parents=(self._root,)) for move in super().ask(n, subgoals=subgoals)]
+
+    def __init__(self, start: Start) -> None:
+        super().__init__(start)
+        self._root = start.root
+
+
+def test_a_dialogue_over_a_prompt_that_does_not_lead_is_held_over_its_own_failures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rooted = replace(RECIPES["mars"], name="rooted", search=FromTheRoot)
+    monkeypatch.setitem(RECIPES, "rooted", rooted)
+    home, _, found = ran(tmp_path, "rooted", world="invoices")
+    with ledger_of(home) as ledger:
+        leaders = [event.body["front"][0] for event in ledger.events("front")]
+        root = ledger.settings()["root"]
+        failed = {
+            row for row, rollout in ledger.rollouts(root).items() if rollout.reward is not None and rollout.reward < 1
+        }
+    beside = [each for each in found if each.parents == (root,) and leaders[each.round - 1] != root]
+    assert beside
+    assert all(each.evidence and set(each.evidence) <= failed for each in beside)
