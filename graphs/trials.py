@@ -91,7 +91,10 @@ async def _pause_if_unreadable(deps: SearchDeps, number: int) -> None:
     if straight < STRAIGHT_FAILURES:
         return
     await deps.journal.record("paused", str(number), {"round": number, "proposals": straight}, {"cause": cause})
-    raise Paused(f"{straight} proposals in a row failed; the last: {cause}")
+    raise Paused(
+        f"{straight} proposals in a row failed; if this model cannot keep the form, "
+        f"start a new run with another --optimizer; the last: {cause}"
+    )
 
 
 def _operator(deps: SearchDeps, proposal: Event) -> Operator:

@@ -7,7 +7,7 @@ that a file from a stranger cannot send other files to a model. Names of models 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from socratune.memory.errors import BadInput
@@ -215,18 +215,25 @@ def _variables(document: Document, prompt: Prompt, names: tuple[str, ...]) -> tu
 
 
 def spoken_for(document: Document, overrides: Overrides, defaults: Overrides) -> Overrides:
-    """Return what holds: the command's word goes before the file's, and that before the defaults."""
-    form, budget = document.form, Budget(**document.form.budget.model_dump())
+    """Return what holds: the command's word goes before the file's, and that before the defaults.
+
+    A cap that the command does not name stays: who asks for fewer calls has not lifted the cap on money.
+    """
+    form, written = document.form, Budget(**document.form.budget.model_dump())
+    standing = written if written != Budget() else defaults.budget or Budget()
     return Overrides(
         target=overrides.target or (form.target.spec if form.target else defaults.target),
         optimizer=overrides.optimizer or (form.optimizer.spec if form.optimizer else defaults.optimizer),
         judge=overrides.judge or (form.judge.spec if form.judge else defaults.judge),
         prices=overrides.prices,
         recipe=overrides.recipe or form.recipe or defaults.recipe,
-        budget=next(
-            (each for each in (overrides.budget, budget, defaults.budget) if each not in (None, Budget())), None
-        ),
+        budget=_under(overrides.budget or Budget(), standing),
     )
+
+
+def _under(asked: Budget, standing: Budget) -> Budget | None:
+    caps = {name: value for name, value in asdict(asked).items() if value is not None}
+    return None if (both := replace(standing, **caps)) == Budget() else both
 
 
 def _task(document: Document, prompt: Prompt, variables: tuple[str, ...], chosen: Overrides) -> Task:

@@ -67,4 +67,4 @@ def test_doctor_calls_each_model_once_and_says_how_it_went(
     assert checks["call anthropic:claude-haiku-4-5"] == {"ok": False, "said": "ANTHROPIC_API_KEY is not set"}
     assert len(log.read_text().splitlines()) == 2, "one request and one answer"
     again = command("doctor", desk, "--call", "--json").json["checks"]
-    assert again[f"call {target}"] == {"ok": False, "said": "the connection broke"}
+    assert again[f"call {target}"] == {"ok": False, "said": "the connection broke; is the server there?"}

@@ -259,6 +259,12 @@ def test_a_file_that_is_not_there_or_not_text_is_named(tmp_path: Path) -> None:
             load_task(tmp_path / name)
 
 
+def test_a_cap_that_the_command_does_not_name_stays_as_the_file_has_it(tmp_path: Path) -> None:
+    path = task_file(tmp_path, PROMPT + REST + "budget: {usd: 2, rollouts: 1500}\n")
+    loaded = load_task(path, overrides=Overrides(budget=Budget(rollouts=600)))
+    assert loaded.task.budget == Budget(usd=2, rollouts=600)
+
+
 @pytest.mark.parametrize(
     ("text", "budget"),
     [

@@ -54,7 +54,7 @@ def translated(model: str, sdk: ModuleType) -> Iterator[None]:
     except sdk.APITimeoutError:
         raise TransientFailure(model, "no connection in time") from None
     except (sdk.APIConnectionError, httpx2.TransportError):
-        raise TransientFailure(model, "the connection broke") from None
+        raise TransientFailure(model, "the connection broke; is the server there?") from None
     except sdk.APIError as error:
         raise _refusal(model, 200, {}, _name_of(error)) from None
     except ValueError:
@@ -69,7 +69,7 @@ def unforeseen(model: str, error: Exception) -> CallFailed:
         return _refusal(model, status, headers if isinstance(headers, Mapping) else {}, _name_of(error))
     lineage = {each.__name__ for each in type(error).__mro__}
     if lineage & BROKEN:
-        return TransientFailure(model, f"the connection broke ({type(error).__name__})")
+        return TransientFailure(model, f"the connection broke ({type(error).__name__}); is the server there?")
     return FinalFailure(model, f"{type(error).__name__} in the model's own code")
 
 
