@@ -12,7 +12,7 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,7 @@ from filelock import FileLock, Timeout
 from socratune.memory.errors import BadInput, RunOwned
 
 _RUN_ID = re.compile(r"[a-z0-9][a-z0-9-]{2,62}")
+LISTED = "`socratune runs` lists them"
 PATIENCE_SECONDS = 1.0
 """How long a second process waits for a run before it is refused."""
 
@@ -31,6 +32,8 @@ class RunFolder:
     """The files of one run."""
 
     path: Path
+    compare: RunFolder | None = None
+    """The compare that it is a part of, where it is one."""
 
     @property
     def id(self) -> str:
@@ -38,9 +41,23 @@ class RunFolder:
         return self.path.name
 
     @property
+    def name(self) -> str:
+        """What commands know it by: its id, or `COMPARE/RUN` where it is part of a compare."""
+        return f"{self.compare.id}/{self.id}" if self.compare else self.id
+
+    @property
     def home(self) -> Path:
         """The folder of the home that holds it."""
-        return self.path.parent.parent
+        return (self.compare or self).path.parent.parent
+
+    def part(self, run: str) -> RunFolder:
+        """Return the folder of one run of this compare."""
+        return RunFolder(path=self.path / "runs" / run, compare=self)
+
+    def parts(self) -> list[RunFolder]:
+        """Return the runs of this compare that were begun, by their ids."""
+        found = sorted(path for path in (self.path / "runs").glob("*") if path.is_dir() and not path.is_symlink())
+        return [self.part(path.name) for path in found]
 
     @property
     def begun(self) -> Path:
@@ -99,7 +116,7 @@ class RunFolder:
         try:
             lock.acquire(timeout=PATIENCE_SECONDS)
         except Timeout as error:
-            raise RunOwned(self.id, _holder(note)) from error
+            raise RunOwned(self.name, note.read_text() if note.exists() else "another process") from error
         try:
             note.write_text(f"process {os.getpid()} since {time.strftime('%Y-%m-%d %H:%M:%S')}")
             yield
@@ -156,17 +173,34 @@ class Home:
         return sorted(begun, key=lambda run: (run.begun.stat().st_mtime_ns, run.id), reverse=True)
 
     def run(self, run_id: str) -> RunFolder:
-        """Return a run by its id, the beginning of one, or `last` (the newest search). Raises `BadInput` otherwise."""
+        """Return a run by its id, the beginning of one, or `last` (the newest search). Raises `BadInput` otherwise.
+
+        A run of a compare is `COMPARE/RUN`, each by its id or the beginning of one.
+        """
         known = self.runs()
-        searched = [run for run in known if not run.scoring.exists()]
         if run_id == "last" and known:
-            return (searched or known)[0]
-        found = [run for run in known if _RUN_ID.fullmatch(run_id) and run.id.startswith(run_id)]
-        exact = [run for run in found if run.id == run_id]
-        if len(exact or found) != 1:
-            problem = f"{len(found)} runs begin with {run_id!r}" if found else f"no run {run_id!r} in {self.path}"
-            raise BadInput(problem, cure="`socratune runs` lists them")
-        return (exact or found)[0]
+            return next((run for run in known if not run.scoring.exists()), known[0])
+        several, slash, part = run_id.partition("/")
+        missing = f"no run {run_id!r} in {self.path}"
+        if slash:
+            compare = _one(several, self.compares(), missing=missing, what="compares")
+            return _one(part, compare.parts(), missing=f"no run {part!r} in {compare.id}", cure=_parts(compare))
+        if not _alike(run_id, known):
+            self._refuse_compared(run_id)
+        return _one(run_id, known, missing=missing)
+
+    def _refuse_compared(self, run_id: str) -> None:
+        """Raise `BadInput`, with what to write, when it is the name of a compare or, in short, of a run of one."""
+        for compare in self.compares():
+            if _alike(run_id, [compare]):
+                raise BadInput(f"{compare.id} is a compare, not a run", cure=_parts(compare))
+            if any(run.id == run_id for run in compare.parts()):
+                raise BadInput(f"no run {run_id!r} in {self.path}", cure=f"one of a compare is {compare.id}/{run_id}")
+
+    def run_with(self, file: Path) -> RunFolder | None:
+        """Return the run in whose folder a file stands, by their absolute paths; None when it stands in none."""
+        compared = (run for compare in self.compares() for run in compare.parts())
+        return next((run for run in (*self.runs(), *compared) if run.path == file.parent), None)
 
     def new_chat(self) -> RunFolder:
         """Make the folder of a new chat, named after the time."""
@@ -227,13 +261,28 @@ class Home:
         shutil.rmtree(run.path)
 
 
+def _alike(name: str, known: Sequence[RunFolder]) -> list[RunFolder]:
+    """Return the folder with this id, or all whose ids begin with it."""
+    found = [each for each in known if _RUN_ID.fullmatch(name) and each.id.startswith(name)]
+    return [each for each in found if each.id == name] or found
+
+
+def _one(name: str, known: Sequence[RunFolder], *, missing: str, cure: str = LISTED, what: str = "runs") -> RunFolder:
+    """Return the only folder of a name. Raises `BadInput` otherwise."""
+    found = _alike(name, known)
+    if len(found) != 1:
+        raise BadInput(f"{len(found)} {what} begin with {name!r}" if found else missing, cure=cure)
+    return found[0]
+
+
+def _parts(compare: RunFolder) -> str:
+    names = ", ".join(run.name for run in compare.parts())
+    return f"name one of its runs: {names}" if names else f"begin its runs with `socratune resume {compare.id}`"
+
+
 def stem_of(name: str) -> str:
     """Return the beginning of a run's id for a task of this name."""
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:32] or "run"
-
-
-def _holder(note: Path) -> str:
-    return note.read_text() if note.exists() else "another process"
 
 
 def write_once(file: Path, text: str) -> str:

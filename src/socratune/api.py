@@ -32,7 +32,7 @@ from socratune.orders import (
     read_task,
     rows_file,
 )
-from socratune.outcome import keep_leading, read_result, write_outcome
+from socratune.outcome import keep_leading, read_result, refuse_part, write_outcome
 from socratune.tools.config_form import hosts_of
 from socratune.tools.journal import Listener
 from socratune.tools.task_files import LoadedTask, Overrides
@@ -138,6 +138,7 @@ async def go_on(
     """Do what `aresume` does in a folder that is known; code is refused unless the door says otherwise."""
     if folder.result.exists():
         return read_result(folder)
+    refuse_part(folder)
     if (given := GivenOrder.read(folder)) is not None:
         vouched = {**hosts_of(home.path), **(hosts or {})}
         order = given.order(folder.id, models or {}, consent=consent, hosts=vouched)

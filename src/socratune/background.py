@@ -30,7 +30,7 @@ from socratune.memory.ledger import Spent
 from socratune.memory.records import Budget, Task
 from socratune.memory.runs import Home, RunFolder
 from socratune.orders import Reading, Rows, SavedOrder, read_task
-from socratune.outcome import read_result
+from socratune.outcome import read_result, refuse_part
 from socratune.progress import Progress
 from socratune.standing import opened, standing
 from socratune.text import one_line
@@ -96,7 +96,8 @@ class Background:
         """Go on with a run that nobody works on, and return its whole id; one that has ended stays as it is."""
         folder = self.home.run(run)
         if folder.result.exists():
-            return folder.id
+            return folder.name
+        refuse_part(folder)
         if self.status(folder.id).status == "running":
             raise BadInput(f"run {folder.id} is being worked on", cure="ask for its status")
         refuse_given(folder)
@@ -160,7 +161,7 @@ class Background:
                 most = ledger.settings().get("task", {}).get("budget", {}).get("rollouts")
         total = Spent.total(spent)
         return State(
-            run=folder.id,
+            run=folder.name,
             status=status,
             stage=progress.stage,
             leader=leader,

@@ -21,7 +21,6 @@ from socratune.comparisons import (
     check_unchanged,
     finished,
     planned,
-    run_folder,
     unfinished,
 )
 from socratune.graphs.recipes import recipe_named
@@ -75,7 +74,7 @@ def _with_every_model(asked: SavedOrder, arms: Sequence[Arm], loaded: LoadedTask
 def go_on(folder: RunFolder, manner: Trusting) -> None:
     """Ask again, and carry out a compare from where it stands. Ends the command by raising `typer.Exit`."""
     comparison = KEPT.read(folder)
-    runs = (run_folder(folder, run) for run in comparison.runs)
+    runs = (folder.part(run) for run in comparison.runs)
     if left := [run for run in runs if not run.result.exists()]:
         check_unchanged(folder, manner.consent)
         asked = SavedOrder.read(folder)

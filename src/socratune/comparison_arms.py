@@ -32,6 +32,8 @@ class Finish:
     finalist: Scores
     length: int
     """Tokens of the finalist without a row."""
+    dev: float | None = None
+    """Mean reward of the finalist on the dev rows; None where it is the user's own prompt."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +41,7 @@ class Ran:
     """One run, as far as it got."""
 
     run: str
+    """By the name that commands know it by."""
     seed: int
     """Of its random draws."""
     status: str
@@ -63,6 +66,16 @@ class Ran:
         """Its finalist's mean reward on the sealed rows."""
         scores = self.finish.finalist if self.finish else {}
         return fmean(scores.values()) if scores else None
+
+    @property
+    def dev(self) -> float | None:
+        """The mean reward on dev of the prompt that it found; None when it found none."""
+        return self.finish.dev if self.finish else None
+
+    @property
+    def is_proven(self) -> bool:
+        """Whether its own test proves its prompt, without the other seeds."""
+        return self.status == "improved"
 
     @property
     def priced(self) -> bool:
@@ -176,10 +189,10 @@ def ran(folder: RunFolder, seed: int, outcome: Outcome | None) -> Ran:
         outcome = read_result(folder)
     status, why = _came_of(outcome, folder)
     if not folder.ledger.exists():
-        return Ran(run=folder.id, seed=seed, status=status, why=why)
+        return Ran(run=folder.name, seed=seed, status=status, why=why)
     with opened(folder) as ledger:
         return Ran(
-            run=folder.id,
+            run=folder.name,
             seed=seed,
             status=status,
             why=why,
@@ -205,6 +218,7 @@ def _finish(ledger: Ledger, result: Result) -> Finish:
         seed=_on_test(ledger, result.seed.id),
         finalist=_on_test(ledger, result.best.id),
         length=length(result.best.prompt, ledger.settings()["task"]["variables"]),
+        dev=None if result.best.id == result.seed.id else result.best.dev,
     )
 
 

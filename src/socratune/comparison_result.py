@@ -9,7 +9,7 @@ from statistics import fmean
 from typing import Any
 
 from socratune.comparison_arms import Line, Ran, line_of, ran
-from socratune.comparisons import Comparison, run_folder
+from socratune.comparisons import Comparison
 from socratune.graphs.batch import Outcome, gravest
 from socratune.memory.ledger import Spent
 from socratune.memory.runs import RunFolder
@@ -96,6 +96,19 @@ class Compared:
         return tuple(name for name in self.scored if self.gains[name].adjusted <= self.alpha)
 
     @property
+    def pick(self) -> Ran | None:
+        """The run to take a prompt from: one of the best recipe that beats the user's own prompt; None without one.
+
+        Of its seeds the one with the best dev score, for a choice by test scores would flatter it. Seeds whose prompt
+        is proven on its own go first: no other can be applied.
+        """
+        better = [line for line in self.lines if line.name in self.better]
+        best = max(better, key=lambda line: line.mean or 0.0, default=None)
+        edited = [run for run in best.ended if run.dev is not None] if best else []
+        proven = [run for run in edited if run.is_proven]
+        return max(proven or edited, key=lambda run: run.dev or 0.0, default=None)
+
+    @property
     def status(self) -> str:
         """The gravest thing that kept a run from its result, or what the numbers say."""
         if not self.is_whole:
@@ -167,7 +180,7 @@ def _duel(duel: Duel) -> dict[str, Any]:
 
 def compared(folder: RunFolder, comparison: Comparison, outcomes: Mapping[str, Outcome]) -> Compared:
     """Read what came of the runs; those that have no outcome were not reached this time."""
-    runs = {run: ran(run_folder(folder, run), seed, outcomes.get(run)) for run, (_, seed) in comparison.runs.items()}
+    runs = {run: ran(folder.part(run), seed, outcomes.get(run)) for run, (_, seed) in comparison.runs.items()}
     whole = all(run.finish for run in runs.values())
     arms = {arm: [runs[arm.run_id(seed)] for seed in comparison.seeds] for arm in comparison.arms}
     return Compared(

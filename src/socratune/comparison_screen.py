@@ -167,8 +167,22 @@ def _found(found: Compared, manner: Manner) -> Iterator[str]:
     if (folder := manner.place.compare(found.id)) is not None:
         runs = short(folder.path / "runs")
         yield f"Prompt, report and ledger of each run: {runs}; its best.yaml is a task file with the prompt"
+        yield from _use(found, manner)
     if found.simulated:
         yield CAVEAT
+
+
+def _use(found: Compared, manner: Manner) -> Iterator[str]:
+    """Yield how to take a prompt into use, and why that one; nothing when no recipe beats the user's own."""
+    run = found.pick
+    if run is None:
+        return
+    if run.is_proven:
+        yield f"Use a prompt: {manner.command('apply', run.run)}"
+        yield "Of that recipe's seeds that are proven alone, it has the best dev score."
+    else:
+        yield f"Use a prompt: {manner.command('test', run.run, '--data', 'new.csv')}"
+        yield "No seed of that recipe is proven alone, so it takes fresh rows first; this one has the best dev score."
 
 
 def _lacking(found: Compared) -> Iterator[str]:

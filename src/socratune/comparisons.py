@@ -157,9 +157,9 @@ def check_unchanged(folder: RunFolder, consent: Consent) -> None:
         raise BadInput(problem, cure="restore what it was, or start a new one with `socratune compare`")
 
 
-def run_folder(folder: RunFolder, run: str) -> RunFolder:
-    """Return the folder of one of its runs."""
-    return RunFolder(path=folder.path / "runs" / run)
+def look_of(run: RunFolder) -> Look | None:
+    """Return the look that a run shares with the others of its compare; None for a run of no compare."""
+    return KEPT.read(run.compare).look if run.compare else None
 
 
 async def carry_on(folder: RunFolder, home: Home, onlookers: Onlookers) -> Mapping[str, Outcome]:
@@ -190,30 +190,38 @@ class _Bench:
 
     def work(self, run: str, arm: Arm, seed: int) -> Work:
         """Return what carries out one run."""
-        place = run_folder(self.folder, run)
+        place = self.folder.part(run)
 
         async def work() -> Result:
+            saved = self._order(arm, seed)
             if place.result.exists():
+                saved.save(place)  # a compare that ended before its runs had an order each is of use, too
                 return read_result(place)
-            loaded, order = self._order(arm, seed)
+            loaded = saved.load(self.onlookers.consent)
             place.path.mkdir(mode=0o700, exist_ok=True)
             is_new = not place.ledger.exists()
+            saved.save(place)
             try:
-                result = await optimize_and_score(order, place, self.home, self._watch(place, loaded))
+                return await self._ended(place, loaded, saved)
             except BadInput:
                 if is_new:
                     self.home.forget_run(place)
                 raise
-            write_outcome(place, result, loaded)
-            return result
 
         return work
 
-    def _order(self, arm: Arm, seed: int) -> tuple[LoadedTask, Order]:
+    async def _ended(self, place: RunFolder, loaded: LoadedTask, saved: SavedOrder) -> Result:
+        """See a run to its end and write what it leaves."""
+        order = Order(task=loaded.task, examples=loaded.examples, settings=saved.settings, look=self.look)
+        result = await optimize_and_score(order, place, self.home, self._watch(place, loaded))
+        result = replace(result, run=place.name)
+        write_outcome(place, result, loaded)
+        return result
+
+    def _order(self, arm: Arm, seed: int) -> SavedOrder:
         saved = SavedOrder.read(self.folder)
         settings = replace(saved.settings, seed=seed, memory=False, shuffle_errors=arm.shuffled)
-        loaded = replace(saved, overrides=replace(saved.overrides, recipe=arm.recipe)).load(self.onlookers.consent)
-        return loaded, Order(task=loaded.task, examples=loaded.examples, settings=settings, look=self.look)
+        return replace(saved, settings=settings, overrides=replace(saved.overrides, recipe=arm.recipe))
 
     def _watch(self, place: RunFolder, loaded: LoadedTask) -> Watch:
         def started(caller: Caller) -> None:

@@ -50,6 +50,8 @@ class Evaluation:
     """How the prompts fared."""
 
     run: str
+    searched: str
+    """The run that the prompt stands in the folder of; `RUN` when that is not known."""
     names: tuple[str, ...]
     scored: tuple[Scored, ...]
     """The baseline first when there are two."""
@@ -70,7 +72,7 @@ class Evaluation:
     @property
     def sentence(self) -> str:
         """The comparison in words; empty without one."""
-        return compared(self.comparison) if self.comparison else ""
+        return compared(self.comparison, self.searched) if self.comparison else ""
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -103,8 +105,8 @@ class Evaluation:
         }
 
 
-def compared(found: Verdict) -> str:
-    """Put a comparison into words that claim no improvement."""
+def compared(found: Verdict, run: str = "RUN") -> str:
+    """Put a comparison into words that claim no improvement; `run` is the one that the prompt is of."""
     if not found.n:
         return "No row was scored with both prompts, so there is nothing to compare."
     points = round(abs(found.difference) * 100)
@@ -112,7 +114,7 @@ def compared(found: Verdict) -> str:
         f"Scores {points} point{'' if points == 1 else 's'} {'lower' if found.difference < 0 else 'higher'} "
         f"({round((1 - 2 * found.alpha) * 100)} % interval {round(found.low * 100)} to {round(found.high * 100)}) "
         f"on {counted(found.n, 'row')}: {moved(found)}. "
-        "Rows that a search has used prove nothing; `socratune test RUN --data new.csv` does."
+        f"Rows that a search has used prove nothing; `socratune test {run} --data new.csv` does."
     )
 
 
@@ -221,8 +223,10 @@ def _scored(saved: SavedOrder, folder: RunFolder, manner: Manner) -> Evaluation:
         for caller in table.callers:
             stopper.watch(caller)
         scored, cut = asyncio.run(stoppable(stopper, table.score))
+        searched = manner.place.run_with(saved.file)
         return Evaluation(
             run=folder.id,
+            searched=searched.name if searched else "RUN",
             names=tuple(loaded),
             scored=tuple(scored),
             examples=tuple(each.examples for each in loaded.values()),

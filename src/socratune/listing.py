@@ -13,6 +13,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from socratune.comparisons import KEPT
 from socratune.memory.errors import BadInput
 from socratune.memory.ledger import Spent
 from socratune.memory.runs import Home, RunFolder
@@ -21,6 +22,7 @@ from socratune.orders import SavedOrder
 from socratune.standing import opened
 from socratune.text import one_line
 
+GOING_ON = ("running", "unfinished")
 STATUSES = {"no_improvement": "no gain"}
 WIDE = 100
 """Columns from which the task file has a column of its own; run ids begin with the task's name anyway."""
@@ -47,6 +49,44 @@ class Entry:
     def as_dict(self) -> dict[str, Any]:
         """Return plain values, ready for JSON."""
         return asdict(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compare:
+    """One compare in the list."""
+
+    compare: str
+    status: str
+    """That of its result, or `running`, or `unfinished`."""
+    recipes: tuple[str, ...]
+    """Controls among them; empty when it was cut off before it began."""
+    runs: tuple[str, ...]
+    """By the names that commands know them by; those that were begun."""
+    age: float
+    """Seconds since it began."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values, ready for JSON."""
+        return asdict(self)
+
+
+def compares(home: Home) -> list[Compare]:
+    """Return all compares, newest first."""
+    return sorted(map(_compare, home.compares()), key=lambda compare: compare.age)
+
+
+def _compare(folder: RunFolder) -> Compare:
+    try:
+        arms = KEPT.read(folder).arms
+    except BadInput:
+        arms = ()
+    return Compare(
+        compare=folder.id,
+        status=str(_record(folder).get("status") or unfinished(folder)),
+        recipes=tuple(map(str, arms)),
+        runs=tuple(run.name for run in folder.parts()),
+        age=time.time() - _born(folder),
+    )
 
 
 def entries(home: Home) -> list[Entry]:
@@ -123,8 +163,26 @@ def table(found: Sequence[Entry], manner: Manner, *, width: int) -> RenderableTy
         task = (Text(one_line(entry.task.rpartition("/")[2])),) if wide else ()
         shown.add_row(Text(entry.run), Text(STATUSES.get(entry.status, entry.status)), *numbers, *task)
     steps = [manner.command("resume", entry.run) for entry in found if entry.status == "unfinished"]
-    waiting = [Text("\nGo on with what is unfinished:"), *(Text(f"  {step}") for step in steps)] if steps else []
-    return Group(shown, *waiting)
+    return Group(shown, *_waiting(steps))
+
+
+def _waiting(steps: Sequence[str]) -> list[Text]:
+    return [Text("\nGo on with what is unfinished:"), *(Text(f"  {step}") for step in steps)] if steps else []
+
+
+def table_of_compares(found: Sequence[Compare], manner: Manner) -> RenderableType:
+    """Return the compares as a table, and the commands that go on with them and read one of their runs."""
+    shown = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for name in ("compare", "status", "recipes", "runs", "age"):
+        shown.add_column(name, justify="right" if name in ("runs", "age") else "left", overflow="fold")
+    for each in found:
+        status = Text(STATUSES.get(each.status, each.status))
+        recipes = Text(", ".join(each.recipes))
+        shown.add_row(Text(each.compare), status, recipes, str(len(each.runs)), age(each.age))
+    steps = [manner.command("resume", each.compare) for each in found if each.status == "unfinished"]
+    ended = [run for each in found for run in each.runs if each.status not in GOING_ON]
+    told = [f"\nA run of a compare is COMPARE/RUN: {manner.command('report', ended[0])}"] if ended else []
+    return Group(shown, *_waiting(steps), *map(Text, told))
 
 
 def _move(means: tuple[float | None, float | None]) -> str:

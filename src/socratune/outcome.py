@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ def read_result(folder: RunFolder) -> Result:
     with opened(folder) as ledger:
         if ledger.event("ended:") is None:
             raise missing
-        return result_of(ledger)
+        return replace(result_of(ledger), run=folder.name)
 
 
 def read_scores(folder: RunFolder) -> dict[str, Any]:
@@ -41,7 +42,14 @@ def read_scores(folder: RunFolder) -> dict[str, Any]:
 
 
 def _missing(folder: RunFolder) -> BadInput:
-    return BadInput(f"run {folder.id} has not ended", cure=f"go on with `socratune resume {folder.id}`")
+    whole = folder.compare or folder
+    return BadInput(f"run {folder.name} has not ended", cure=f"go on with `socratune resume {whole.id}`")
+
+
+def refuse_part(folder: RunFolder) -> None:
+    """Raise `BadInput` for a run of a compare that has not ended: it goes on only with the others."""
+    if folder.compare is not None and not folder.result.exists():
+        raise _missing(folder)
 
 
 def keep_leading(folder: RunFolder, loaded: LoadedTask) -> Listener:

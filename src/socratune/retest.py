@@ -15,6 +15,7 @@ from rich.text import Text
 
 from socratune.agreement import agree
 from socratune.before import scoring_line, scoring_sendings
+from socratune.comparisons import look_of
 from socratune.consent import Consent
 from socratune.graphs.engine import Order, Settings
 from socratune.graphs.result import Result
@@ -52,7 +53,7 @@ class FinishedRun:
         """Raises `BadInput` when there is nothing to test."""
         result, saved = read_result(folder), SavedOrder.read(folder)
         if result.best.id == result.seed.id:
-            raise BadInput("the run found no prompt but your own", place=folder.id, cure="there is nothing to test")
+            raise BadInput("the run found no prompt but your own", place=folder.name, cure="there is nothing to test")
         loaded = _as_before(saved.load(consent), folder, result)
         return cls(folder=folder, result=result, settings=saved.settings, loaded=loaded)
 
@@ -91,7 +92,7 @@ def retest(folder: RunFolder, data: Path, manner: Manner, *, budget: Budget | No
 
 def _words(folder: RunFolder, data: Path, budget: Budget | None) -> Iterator[str]:
     """Yield the words of the command that takes this look."""
-    yield from ("test", folder.id, "--data", shlex.quote(short(data)))
+    yield from ("test", folder.name, "--data", shlex.quote(short(data)))
     if budget is not None:
         caps = ",".join(f"{cap}={limit}" for cap, limit in asdict(budget).items() if limit is not None)
         yield from ("--budget", caps)
@@ -100,7 +101,7 @@ def _words(folder: RunFolder, data: Path, budget: Budget | None) -> Iterator[str
 def _rows(given: Sequence[Example], look: Look, run: FinishedRun, looks: Sequence[Look]) -> tuple[Example, ...]:
     """Return the rows that neither the run nor another look has seen."""
     with opened(run.folder) as ledger:
-        check_unchanged(run.order(run.loaded.examples), ledger)
+        check_unchanged(replace(run.order(run.loaded.examples), look=look_of(run.folder)), ledger)
     seen = {row.group for row in run.loaded.examples}
     seen.update(group for other in looks if other.number != look.number for group in other.groups)
     return renamed(fresh(given, frozenset(seen)), look)
@@ -141,7 +142,7 @@ def _seal(look: Look, run: FinishedRun, manner: Manner) -> None:
     """No later run may train on these rows."""
     lessons = Lessons.open(manner.place.memory)
     try:
-        lessons.seal(look.groups, run.folder.id)
+        lessons.seal(look.groups, run.folder.name)
     finally:
         lessons.close()
 
@@ -166,14 +167,14 @@ def _scored(table: Bench, manner: Manner) -> tuple[list[float], list[float]]:
 
 
 def _show(run: FinishedRun, look: Look, verdict: Verdict, manner: Manner) -> None:
-    said = sentence(verdict, run=run.folder.id, pairs=run.result.pairs)
+    said = sentence(verdict, run=run.folder.name, pairs=run.result.pairs)
     if manner.json:
-        typer.echo(json.dumps(look_record(look, verdict, run=run.folder.id, sentence=said)))
+        typer.echo(json.dumps(look_record(look, verdict, run=run.folder.name, sentence=said)))
         return
     printed(Text(said, style="bold"))
     for line in look_lines(look, verdict, pairs=run.result.pairs):
         printed(Text(line))
     if verdict.status == "improved":
-        printed(Text(f"Put it into your file: {manner.command('apply', run.folder.id)}"))
+        printed(Text(f"Put it into your file: {manner.command('apply', run.folder.name)}"))
     if run.loaded.task.target.startswith("sim:"):
         printed(Text(CAVEAT, style="bold magenta"))

@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from socratune.listing import Entry, entries
+from socratune.listing import GOING_ON, Entry, entries
 from socratune.memory.errors import BadInput
 from socratune.memory.runs import Home
 
 KEPT = "Their lessons stay in memory, and the rows that they tested stay sealed: no later run trains on them."
-GOING_ON = ("running", "unfinished")
 SECONDS = {"h": 3_600, "d": 86_400, "w": 7 * 86_400}
 
 
@@ -24,7 +23,12 @@ def seconds_of(age: str) -> int:
 
 def named(home: Home, names: Iterable[str]) -> list[Entry]:
     """Return the runs that are named, newest first. Raises `BadInput` when a name is not that of a single run."""
-    wanted = {home.run(name).id for name in names}
+    folders = [home.run(name) for name in names]
+    for folder in folders:
+        if folder.compare is not None:
+            cure = f"delete all of it by hand: {folder.compare.path}"
+            raise BadInput("a run of a compare is not removed alone", place=folder.name, cure=cure)
+    wanted = {folder.id for folder in folders}
     return [entry for entry in entries(home) if entry.run in wanted]
 
 

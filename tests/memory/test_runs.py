@@ -193,3 +193,51 @@ def test_a_chat_is_found_by_its_id_and_the_newest_as_last(tmp_path: Path) -> Non
     for name in ("", "..", "../runs", chat.id[:4]):
         with pytest.raises(BadInput, match="no chat"):
             home.chat(name)
+
+
+def compared(home: Home, *runs: str) -> RunFolder:
+    made = home.new_compare()
+    for name in runs:
+        made.part(name).path.mkdir()
+    return made
+
+
+def test_a_run_of_a_compare_is_found_by_both_ids_or_their_beginnings(home: Home) -> None:
+    made = compared(home, "auto-seed-1", "auto-seed-10", "gepa-seed-1")
+    found = home.run(f"{made.id}/auto-seed-1")
+    assert (found.path, found.id) == (made.path / "runs" / "auto-seed-1", "auto-seed-1")
+    assert (found.name, found.home) == (f"{made.id}/auto-seed-1", home.path)
+    assert home.run(f"{made.id[:-1]}/gepa") == made.part("gepa-seed-1")
+    with pytest.raises(BadInput, match="2 runs begin with 'auto'"):
+        home.run(f"{made.id}/auto")
+    compared(home)
+    with pytest.raises(BadInput, match="2 compares begin with 'compare'"):
+        home.run("compare/auto-seed-1")
+    with pytest.raises(BadInput, match=f"no run 'spo' in {made.id}; name one of its runs: {made.id}/auto-seed-1"):
+        home.run(f"{made.id}/spo")
+    with pytest.raises(BadInput, match="no run 'compare-9/auto-seed-1' in "):
+        home.run("compare-9/auto-seed-1")
+
+
+@pytest.mark.parametrize("name", ["/", "../runs", "compare-/..", "/auto-seed-1", "a/b/c"])
+def test_no_name_leads_out_of_a_compare(home: Home, name: str) -> None:
+    compared(home, "auto-seed-1")
+    with pytest.raises(BadInput):
+        home.run(name)
+
+
+def test_a_compare_is_no_run_and_says_which_it_has(home: Home) -> None:
+    made, empty = compared(home, "auto-seed-1", "gepa-seed-1"), compared(home)
+    with pytest.raises(BadInput, match=f"not a run; name one of its runs: {made.id}/auto-seed-1, {made.id}/gepa-seed"):
+        home.run(made.id)
+    with pytest.raises(BadInput, match=f"begin its runs with `socratune resume {empty.id}`"):
+        home.run(empty.id)
+    with pytest.raises(BadInput, match=f"no run 'gepa-seed-1' in .*; one of a compare is {made.id}/gepa-seed-1"):
+        home.run("gepa-seed-1")
+    assert home.runs() == []
+
+
+def test_a_file_is_known_by_the_run_in_whose_folder_it_stands(home: Home) -> None:
+    own, part = folder(home, "desk-1"), compared(home, "auto-seed-1").part("auto-seed-1")
+    assert [home.run_with(each.best) for each in (own, part)] == [own, part]
+    assert home.run_with(home.path.parent / "best.yaml") is None

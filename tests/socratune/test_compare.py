@@ -268,7 +268,8 @@ def test_compare_that_is_not_whole_tells_a_program_what_is_paid_and_proves_nothi
     assert (record["status"], record["winner"], record["better"], record["differences"]) == ("failed", None, [], [])
     assert record["seed"] == {"score": None}
     assert [(arm["score"], arm["interval"], arm["gain"]) for arm in record["arms"]] == [(None, None, None)] * 3
-    assert [arm["unended"] for arm in record["arms"]] == [[], [], ["broken-seed-0: failed: KeyError: 'nowhere'"]]
+    failed = f"{record['compare']}/broken-seed-0: failed: KeyError: 'nowhere'"
+    assert [arm["unended"] for arm in record["arms"]] == [[], [], [failed]]
     booked = rows_of(compare_in(tmp_path / ".socratune"), "select count(*) from calls")
     assert [row[0] for row in booked] == ["auto-seed-0", "broken-seed-0", "idle-seed-0"]
     assert record["charged"]["calls"] == sum(int(str(row[1])) for row in booked)

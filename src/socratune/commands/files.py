@@ -87,7 +87,7 @@ def apply(run: RunName, manner: Manner) -> None:
     result, saved = read_result(folder), SavedOrder.read(folder)
     if not proven(result, folder):
         typer.echo(f"Nothing is written: the run did not prove a better prompt. {plain(result.sentence)}", err=True)
-        _tell_applied(folder.id, None, written=False, manner=manner)
+        _tell_applied(folder.name, None, written=False, manner=manner)
         raise typer.Exit(3)
     loaded = saved.load(IDLE, keyless=True)
     _check_untouched(loaded, result)
@@ -96,7 +96,7 @@ def apply(run: RunName, manner: Manner) -> None:
     if new:
         _agree_to_write(result, short(file), manner)
         write_back(loaded, result.best.prompt)
-    _tell_applied(folder.id, short(file), written=new, manner=manner)
+    _tell_applied(folder.name, short(file), written=new, manner=manner)
 
 
 def _agree_to_write(result: Result, file: str, manner: Manner) -> None:
@@ -140,7 +140,7 @@ def export(run: RunName, to: Form, manner: Manner, out: ExportFile = None) -> No
         out.write_text(exported.text, encoding="utf-8")
         typer.echo(f"Wrote {out}", err=True)
     if manner.json:
-        record = {"schema_version": 1, "run": folder.id, "to": to, "text": exported.text, "not_kept": exported.lost}
+        record = {"schema_version": 1, "run": folder.name, "to": to, "text": exported.text, "not_kept": exported.lost}
         typer.echo(json.dumps(record))
     elif out is None:
         typer.echo(exported.text, nl=False)

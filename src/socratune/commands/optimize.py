@@ -65,7 +65,7 @@ def resume(run: RunName, manner: Trusting, accept: Accept = "improved") -> None:
     from socratune.evaluation import go_on_evaluating
     from socratune.given_orders import refuse_given
     from socratune.orders import SavedOrder
-    from socratune.outcome import read_result
+    from socratune.outcome import read_result, refuse_part
     from socratune.running import EXIT_CODES, agree_again, go_on, show
 
     if (several := manner.place.batch(run)) is not None:
@@ -73,6 +73,7 @@ def resume(run: RunName, manner: Trusting, accept: Accept = "improved") -> None:
     if (several := manner.place.compare(run)) is not None:
         comparing.go_on(several, manner)
     folder = manner.place.run(run)
+    refuse_part(folder)
     saved = SavedOrder.read(folder)
     if saved.kind == "eval":
         go_on_evaluating(saved, folder, manner)

@@ -20,10 +20,10 @@ Age = Annotated[str, typer.Option("--older-than", metavar="AGE", help="30d, 12h 
 
 
 def runs(context: typer.Context, manner: Manner) -> None:
-    """List the runs, newest first, with the command that goes on with an unfinished one."""
+    """List the runs and the compares, newest first, with the command that goes on with an unfinished one."""
     from rich.console import Console
 
-    from socratune.listing import entries, table
+    from socratune.listing import compares, entries, table, table_of_compares
     from socratune.printing import printed
 
     if context.invoked_subcommand is not None:
@@ -32,14 +32,20 @@ def runs(context: typer.Context, manner: Manner) -> None:
             raise BadInput("options stand too early", cure=f"write them after `{context.invoked_subcommand}`")
         return
 
-    found = entries(manner.place)
+    found, compared = entries(manner.place), compares(manner.place)
     if manner.json:
-        typer.echo(json.dumps({"schema_version": 1, "runs": [entry.as_dict() for entry in found]}))
+        lists = {"runs": [each.as_dict() for each in found], "compares": [each.as_dict() for each in compared]}
+        typer.echo(json.dumps({"schema_version": 1, **lists}))
         return
-    if not found:
+    if not found and not compared:
         typer.echo(f"There are no runs in {manner.home} yet. `socratune demo` makes one without a key.")
         return
-    printed(table(found, manner, width=Console().width))
+    if found:
+        printed(table(found, manner, width=Console().width))
+    if found and compared:
+        typer.echo()
+    if compared:
+        printed(table_of_compares(compared, manner))
 
 
 def rm(names: RunNames, manner: Manner) -> None:
