@@ -226,9 +226,10 @@ def _paid(found: Compared) -> Iterator[str]:
     for line in found.lines:
         if failed := sum(line.failed.values()):
             yield f"{line.name}: {counted(failed, 'attempt')} at a call gave no answer ({_by_role(line.failed)})."
+    prices = " These prices are simulated; nothing was paid." if found.simulated else ""
     yield (
         f"Charged {_amount(found.charged.calls, found.charged.usd, found)} as if each ran alone; "
-        f"really paid {_amount(found.paid.calls, found.paid.usd, found)}."
+        f"really paid {_amount(found.paid.calls, found.paid.usd, found)}.{prices}"
     )
 
 
@@ -241,7 +242,10 @@ def _controls(found: Compared) -> Iterator[str]:
         recipe = line.arm.recipe
         if line.arm.shuffled and line.name in found.gains and recipe in found.gains:
             real, control = (found.gains[name].verdict.difference for name in (recipe, line.name))
-            yield f"{recipe} gains {_points(real)} from its errors, {_points(control)} from shuffled ones."
+            yield (
+                f"{recipe} gains {_points(real)} from its errors, {_points(control)} from shuffled ones; "
+                "the difference of the two has no test."
+            )
 
 
 def _differing(found: Compared) -> Iterator[str]:

@@ -69,11 +69,17 @@ KEPT = Kept(name="compare", form=TypeAdapter(Comparison))
 
 
 def arms_of(recipes: str, *, shuffled: bool) -> tuple[Arm, ...]:
-    """Return the arms that `a,b,c` names, each once, and their controls. Raises `BadInput` for a name of no recipe."""
+    """Return the arms that `a,b,c` names, each once, and their controls.
+
+    Raises `BadInput` for a name of no recipe, and for a control where no recipe is shown errors.
+    """
     names = list(dict.fromkeys(name.strip() for name in recipes.split(",") if name.strip()))
     if not names:
         raise BadInput("names no recipe", place="--recipes", cure="name some: --recipes auto,gepa")
     controls = [name for name in names if shuffled and sees_errors(recipe_named(name))]
+    if shuffled and not controls:
+        problem = f"there is nothing to shuffle: no agent of {', '.join(names)} is shown errors"
+        raise BadInput(problem, place="--control", cure="leave it out, or add a recipe such as auto")
     return (*(Arm(recipe=name) for name in names), *(Arm(recipe=name, shuffled=True) for name in controls))
 
 

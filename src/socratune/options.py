@@ -44,7 +44,7 @@ def _run_ids(incomplete: str) -> list[str]:
 TaskFile = Annotated[Path, typer.Argument(metavar="FILE", help="A task file, or a Promptfoo configuration.")]
 RunName = Annotated[
     str,
-    typer.Argument(metavar="RUN", help="A run's id, the beginning of one, or `last`.", autocompletion=_run_ids),
+    typer.Argument(metavar="RUN", help="A run's id, its beginning, `COMPARE/RUN` or `last`.", autocompletion=_run_ids),
 ]
 RunNames = Annotated[
     list[str], typer.Argument(metavar="RUN", help="Ids, or beginnings of ids.", autocompletion=_run_ids)

@@ -17,8 +17,9 @@ from rich.console import Console
 from socratune.comparison_arms import Finish, Line, Ran, line_of, ran
 from socratune.comparison_result import Compared, compared
 from socratune.comparison_screen import after
-from socratune.comparisons import KEPT, Arm
+from socratune.comparisons import KEPT, Arm, arms_of
 from socratune.graphs.recipes import RECIPES
+from socratune.memory.errors import BadInput
 from socratune.memory.lessons import Lessons
 from socratune.memory.records import ExampleId
 from socratune.memory.runs import Home, RunFolder
@@ -403,10 +404,16 @@ def test_a_control_that_lacks_rows_is_not_counted_and_takes_no_verdict_from_othe
 
 def test_a_control_is_set_beside_its_own_recipe_whatever_that_is_called() -> None:
     said = said_of(found_of(line("a", 20), line("a (b)", 60), line("a (b)", 30, shuffled=True)))
-    assert "a (b) gains +100 from its errors, +50 from shuffled ones." in said
+    assert "a (b) gains +100 from its errors, +50 from shuffled ones; the difference" in said
 
 
 def test_a_single_difference_is_told_to_be_a_little_too_sure_since_the_same_rows_chose_the_best() -> None:
     arms = line("a", 60), line("b", 30), line("c", 20)
     assert "A single difference is a little too sure, for these very rows chose a" in said_of(found_of(*arms))
     assert "too sure" not in said_of(found_of(*arms[:2])), "of two, the only difference is as sure as it says"
+
+
+def test_a_control_that_would_shuffle_nothing_is_refused() -> None:
+    with pytest.raises(BadInput, match="there is nothing to shuffle: no agent of opro, seed is shown errors"):
+        arms_of("opro,seed", shuffled=True)
+    assert [str(arm) for arm in arms_of("opro,auto", shuffled=True)] == ["opro", "auto", "auto (shuffled errors)"]
