@@ -82,11 +82,11 @@ def test_command_goes_before_the_task_file_and_that_before_the_defaults(
     assert saved.load().task.target == expected
 
 
-def test_budget_of_the_task_file_is_not_mixed_with_the_default(tmp_path: Path) -> None:
+def test_a_cap_of_the_command_joins_those_of_the_task_file_and_neither_joins_the_default(tmp_path: Path) -> None:
     saved = SavedOrder(file=lay_out(tmp_path), defaults=Overrides(budget=Budget(usd=9.0)))
     assert saved.load().task.budget == Budget(rollouts=400)
     capped = replace(saved, overrides=Overrides(budget=Budget(usd=5.0)))
-    assert capped.load().task.budget == Budget(usd=5.0)
+    assert capped.load().task.budget == Budget(usd=5.0, rollouts=400)
 
 
 def test_defaults_reach_a_run_from_the_command_line(
