@@ -11,6 +11,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from socratune.memory.calls import PaidReply
+from socratune.memory.errors import BadInput
 from socratune.memory.tables import connect, insert_once
 from socratune.memory.writer import GroupWriter
 
@@ -38,8 +39,12 @@ class SharedAnswers:
 
     @classmethod
     def open(cls, file: Path) -> SharedAnswers:
-        """Open the file, made when missing."""
-        return cls(connect(file, metadata))
+        """Open the file, made when missing. Raises `BadInput` when it is damaged."""
+        try:
+            return cls(connect(file, metadata))
+        except sa.exc.DatabaseError as error:
+            cure = "delete it: what no run has booked yet is asked again"
+            raise BadInput("is damaged and cannot be read", place=str(file), cure=cure) from error
 
     def close(self) -> None:
         """Keep what is waiting and let go of the file. Closing twice is harmless."""

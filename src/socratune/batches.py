@@ -48,13 +48,16 @@ class Kept(Generic[T]):
     form: TypeAdapter[T]
 
     def read(self, folder: RunFolder) -> T:
-        """Return what the runs consist of. Raises `BadInput` when they were cut off before they began."""
+        """Return what the runs consist of. Raises `BadInput` when they never began, or the file is damaged."""
         file = self._file(folder)
         try:
             return self.form.validate_json(file.read_bytes())
-        except (OSError, ValidationError) as error:
+        except OSError as error:
             cure = "start it again; nothing was called"
             raise BadInput(f"the {self.name} was not begun", place=str(file), cure=cure) from error
+        except ValidationError as error:
+            cure = "restore the file, or start anew; what its runs found stays in the folder"
+            raise BadInput(f"the {self.name} cannot be read any more", place=str(file), cure=cure) from error
 
     def write(self, folder: RunFolder, what: T) -> None:
         """Keep it: from now on the runs are begun."""

@@ -12,7 +12,7 @@ from tests.fakes import Provider, caller_of, request
 
 from socratune.memory.answers import SharedAnswers
 from socratune.memory.calls import PaidReply
-from socratune.memory.errors import BudgetExhausted
+from socratune.memory.errors import BadInput, BudgetExhausted
 from socratune.memory.ledger import Ledger, Spent
 from socratune.memory.records import Budget, Role
 
@@ -93,3 +93,9 @@ async def test_a_copied_call_is_answered_again_from_the_ledger_of_its_run(
             assert ledger.spent()["target"] == Spent(
                 calls=1, rollouts=1, tokens_in=100, tokens_out=10, usd=0.5, tokens_cached=20
             )
+
+
+def test_a_damaged_file_is_named_with_the_cure(tmp_path: Path) -> None:
+    (file := tmp_path / "answers.db").write_bytes(b"no database" * 100)
+    with pytest.raises(BadInput, match=r"answers\.db.* is damaged"):
+        SharedAnswers.open(file)
