@@ -26,6 +26,7 @@ from socratune.graphs.cast import Agents
 from socratune.graphs.checkpoints import continue_graph
 from socratune.graphs.recipe import Agent
 from socratune.memory.critiques import Critique, Hypothesis, Question, SubGoal
+from socratune.memory.errors import CallFailed, MalformedReply
 from socratune.memory.records import Prompt
 from socratune.tools.journal import Journal
 
@@ -70,15 +71,23 @@ async def examine(state: Dialogue, runtime: Runtime[DialogueDeps]) -> Dialogue:
     """Ask the critic why the prompt fails on the cluster of this step."""
     deps = runtime.context
     subgoal, failures = deps.steps[state["step"]]
-    critiques = [
-        await deps.agents.critic.examine(
-            _brief(state, deps), subgoal, failures, attempt=SAMPLES * deps.attempt + sample
-        )
-        for sample in range(deps.critiques)
-    ]
-    critique = pooled(critiques)
+    critique = pooled(await _critiques(deps, _brief(state, deps), subgoal, failures))
     found: Dialogue = {"critique": critique, "critiques": [critique], "asked": 0, "advice": ""}
     return found | {"questions": [_unopposed("", critique)]} if "teacher" in deps.without else found
+
+
+async def _critiques(deps: DialogueDeps, brief: Brief, subgoal: SubGoal, failures: Sequence[Failure]) -> list[Critique]:
+    """Ask the critic as often as the recipe says; one answer is enough. Without any, raises what went wrong last."""
+    given, kept_back = list[Critique](), list[MalformedReply | CallFailed]()
+    for sample in range(deps.critiques):
+        try:
+            attempt = SAMPLES * deps.attempt + sample
+            given.append(await deps.agents.critic.examine(brief, subgoal, failures, attempt=attempt))
+        except (MalformedReply, CallFailed) as error:
+            kept_back.append(error)
+    if not given:
+        raise kept_back[-1]
+    return given
 
 
 def pooled(critiques: Sequence[Critique]) -> Critique:

@@ -103,7 +103,7 @@ class Hall:
     ledger: Ledger
     log: Path
 
-    async def hold(self, script: Script, *sizes: int, attempt: int = 0) -> Dialogue:
+    async def hold(self, script: Script, *sizes: int, attempt: int = 0, critiques: int = 1) -> Dialogue:
         model = ScriptedModel(answer=script)
         return await hold_dialogue(
             DialogueDeps(
@@ -111,7 +111,7 @@ class Hall:
                 brief=Brief(goal="Route tickets.", prompt=SEED),
                 steps=steps(*sizes or (2,)),
                 limits=Limits(variables=("ticket",), max_tokens=200),
-                critiques=1,
+                critiques=critiques,
                 attempt=attempt,
                 journal=Journal(ledger=self.ledger, log=run_log(self.log)),
                 key="1.0",
@@ -238,6 +238,18 @@ async def test_a_long_plan_is_worked_through_to_its_end(hall: Hall) -> None:
 async def test_an_agent_that_cannot_be_understood_ends_the_dialogue(hall: Hall) -> None:
     with pytest.raises(MalformedReply, match="teacher reply"):
         await hall.hold(Script(teacher=lambda _: "Hm."))
+
+
+async def test_one_critique_of_several_is_enough_and_none_ends_the_dialogue(hall: Hall) -> None:
+    muddled = iter(["Hm."] * 4)  # two of three, each asked for once more
+
+    def examine(seen: Seen) -> str:
+        return next(muddled, "") or critique("A")(seen)
+
+    dialogue = await hall.hold(Script(critic=examine), critiques=3)
+    assert "child" in dialogue
+    with pytest.raises(MalformedReply, match="critic reply"):
+        await hall.hold(Script(critic=lambda _: "Hm."), critiques=3, attempt=1)
 
 
 def test_the_graph_holds_no_more_than_the_dialogue() -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import sqlite3
 import tempfile
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 import stamina
@@ -28,6 +28,8 @@ from socratune.tools.simulator.faults import NAMES, Faults
 from socratune.tools.simulator.wire import Manners
 
 BUDGET = Budget(rollouts=160)
+PLENTY = Budget(rollouts=400)
+"""Enough to try again what was lost: most dialogues lose an answer when one in ten does not count."""
 PATIENT = Limits(connect=2.0, first=1.5, gap=1.0)
 """Long enough for a busy machine: eight answers in a row must not be late."""
 SHARE = 0.1
@@ -53,24 +55,27 @@ class Weathered:
         return {name: record[name] for name in ("status", "seed", "best", "test", "prompt", "changes", "stop_reason")}
 
 
-Storm = Callable[[dict[str, float]], Awaitable[Weathered]]
+class Storm(Protocol):
+    """Carries out a run while these shares of requests go wrong."""
+
+    def __call__(self, shares: dict[str, float], budget: Budget = BUDGET) -> Awaitable[Weathered]: ...
 
 
-async def weathered(speaker: Speaker, home: Path, provider: Served, log: Path) -> Weathered:
+async def weathered(order: Order, home: Path, log: Path) -> Weathered:
     """Carry out the run; the rows are divided as in any other."""
     place = Home(path=home / ".socratune")
     place.prepare()
     (place.path / "salt").write_text("tests\n")
     folder = place.new_run(WORLD)
     try:
-        result = await optimize(_order(speaker, provider), folder, place)
+        result = await optimize(order, folder, place)
     except Paused as error:
         return Weathered(folder=folder, log=log, result=None, cause=error.cause)
     return Weathered(folder=folder, log=log, result=result)
 
 
-def _order(speaker: Speaker, provider: Served) -> Order:
-    order = order_of(WORLD, strength="strong", seed=0, budget=BUDGET)
+def _order(speaker: Speaker, provider: Served, budget: Budget) -> Order:
+    order = order_of(WORLD, strength="strong", seed=0, budget=budget)
     target, optimizer = speaker.spec(provider), speaker.spec(provider, f"{WORLD}:strong")
     return replace(
         order,
@@ -84,10 +89,11 @@ def _order(speaker: Speaker, provider: Served) -> Order:
 async def storm(speaker: Speaker, serve: Serve, tmp_path: Path) -> Storm:
     """Carry out the run while these shares of requests go wrong."""
 
-    async def run(shares: dict[str, float]) -> Weathered:
+    async def run(shares: dict[str, float], budget: Budget = BUDGET) -> Weathered:
         home = Path(tempfile.mkdtemp(dir=tmp_path))
         log = home / "provider.jsonl"
-        return await weathered(speaker, home, serve(Manners(faults=Faults(**shares), log=log)), log)
+        provider = serve(Manners(faults=Faults(**shares), log=log))
+        return await weathered(_order(speaker, provider, budget), home, log)
 
     return run
 
@@ -126,8 +132,9 @@ async def test_one_trouble_that_passes_changes_nothing_but_the_time(storm: Storm
 @pytest.mark.proof
 @pytest.mark.parametrize("fault", [*FINAL, *RETURNED])
 async def test_an_answer_that_may_not_count_is_a_missing_row(storm: Storm, fault: str) -> None:
-    stormy = await storm({fault: SHARE})
-    assert stormy.cause or stormy.outcome["status"] == "improved"
+    stormy = await storm({fault: SHARE}, PLENTY)
+    # Too many rows without an answer are no proof: then the better prompt is shown and not returned.
+    assert stormy.cause or stormy.outcome["status"] in ("improved", "promising")
     assert stormy.result is None or sum(stormy.result.failed.values()) > 5
     check_scores(stormy)
 
