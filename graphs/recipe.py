@@ -69,7 +69,7 @@ class Recipe:
     critiques: int = 1
     """How often the critic of a dialogue is asked about each cluster; what several answers name is pooled."""
     worth: float = 0.0
-    """Mean reward; the search of a recipe that plans stops when at most so much is left to gain."""
+    """Mean reward; the search of a recipe that plans stops when less than so much is left to gain."""
     without: frozenset[Agent] = frozenset()
     """Agents left out, to see what they are worth."""
     staged: bool = False

@@ -114,9 +114,8 @@ class Result:
         """What more there is to gain, where the search ended because it found no way to it; empty otherwise."""
         if self.remaining:
             kinds = "; ".join(f"{len(each.example_ids)} x {each.signature}" for each in self.remaining)
-            ceiling = (
-                f"A prompting ceiling was reached: {self.edits} edits were tried, and the last ones brought nothing"
-            )
+            tried = f"{self.edits} edits were tried, and the last ones brought nothing"
+            ceiling = f"A prompting ceiling was reached: {tried}"
             said = "Little is left to gain" if self.stop_reason == NOT_WORTH else ceiling
             return f"{said}. Failures that remain on train rows: {kinds}."
         if self.stop_reason != NOTHING_LEFT:

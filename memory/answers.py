@@ -42,6 +42,8 @@ class SharedAnswers:
         """Open the file, made when missing. Raises `BadInput` when it is damaged."""
         try:
             return cls(connect(file, metadata))
+        except sa.exc.OperationalError:
+            raise  # locked, or a full disk: that says nothing of what the file holds
         except sa.exc.DatabaseError as error:
             cure = "delete it: what no run has booked yet is asked again"
             raise BadInput("is damaged and cannot be read", place=str(file), cure=cure) from error

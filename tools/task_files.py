@@ -18,7 +18,7 @@ from socratune.tools.metrics import check_metric, judge_calls
 from socratune.tools.model_spec import is_code
 from socratune.tools.promptfoo.config import recognised
 from socratune.tools.promptfoo.document import read_config
-from socratune.tools.task_form import Document, Part, budget_of, read_document, suggestion
+from socratune.tools.task_form import Document, Part, read_document, suggestion
 from socratune.tools.task_models import optimizer_for, options_in
 from socratune.tools.task_notes import task_notes
 from socratune.tools.task_rows import Files, TaskRows, examples_in, files_of, read_files
@@ -103,28 +103,6 @@ def document_of(path: Path, *, target: str | None = None, line: int | None = Non
     if line is None and recognised(text := read_text(path)):
         return read_config(text, path, target=target)
     return read_document(path, line=line)
-
-
-def parse_budget(text: str) -> Budget:
-    """Read `rollouts=600,usd=2`; a bare number is USD."""
-    caps: dict[str, object] = {}
-    for cap in text.split(","):
-        name, equals, value = cap.partition("=")
-        key = name.strip() if equals else "usd"
-        if key in caps:
-            raise BadInput(f"{key!r} is given twice", place="--budget", cure="write rollouts=600,usd=2")
-        caps[key] = value.strip().removeprefix("$") if equals else _dollars(name)
-    return budget_of(caps, place="--budget")
-
-
-def _dollars(text: str) -> str:
-    number = text.strip().removeprefix("$")
-    try:
-        float(number)
-    except ValueError:
-        cure = "write 2, usd=2 or rollouts=600,usd=2; a bare number is USD"
-        raise BadInput(f"{text.strip()!r} is no cap", place="--budget", cure=cure) from None
-    return number
 
 
 def texts_of(document: Document, *, read: Callable[[Path], str] = read_text) -> dict[Part, str]:

@@ -219,9 +219,26 @@ def checked_form(form: type[F], written: object, *, place: str, lines: Mapping[s
         raise _complaint(error, form, place=place, lines=lines) from error
 
 
-def budget_of(caps: Mapping[str, object], *, place: str) -> Budget:
-    """Check caps that were given by name."""
-    return Budget(**checked_form(BudgetForm, caps, place=place).model_dump())
+def parse_budget(text: str) -> Budget:
+    """Read `rollouts=600,usd=2`; a bare number is USD."""
+    caps: dict[str, object] = {}
+    for cap in text.split(","):
+        name, equals, value = cap.partition("=")
+        key = name.strip() if equals else "usd"
+        if key in caps:
+            raise BadInput(f"{key!r} is given twice", place="--budget", cure="write rollouts=600,usd=2")
+        caps[key] = value.strip().removeprefix("$") if equals else _dollars(name)
+    return Budget(**checked_form(BudgetForm, caps, place="--budget").model_dump())
+
+
+def _dollars(text: str) -> str:
+    number = text.strip().removeprefix("$")
+    try:
+        float(number)
+    except ValueError:
+        cure = "write 2, usd=2 or rollouts=600,usd=2; a bare number is USD"
+        raise BadInput(f"{text.strip()!r} is no cap", place="--budget", cure=cure) from None
+    return number
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:

@@ -23,7 +23,8 @@ from socratune.outcome import read_result, write_outcome
 from socratune.running import seen_through
 from socratune.standing import opened
 from socratune.tools.purse import CAPS
-from socratune.tools.task_files import LoadedTask, parse_budget
+from socratune.tools.task_files import LoadedTask
+from socratune.tools.task_form import parse_budget
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -93,7 +93,7 @@ def planned(saved: SavedOrder, loaded: LoadedTask, arms: Sequence[Arm], seeds: S
     if 0 in asdict(task.budget).values():
         raise BadInput("a budget of 0 calls nothing", cure="raise it: there is nothing to compare")
     if task.budget.minutes is not None:
-        cure = "cap something else: --budget rollouts=600"
+        cure = "take `minutes` out of the budget, in the task file too, and cap rollouts or USD"
         raise BadInput("a compare has no cap on minutes: the order of the recipes would decide", cure=cure)
     before = sealed_groups(home)
     splits = split(loaded.examples, salt=home.salt(), sealed=before)

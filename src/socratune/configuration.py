@@ -19,8 +19,8 @@ from socratune.memory.runs import Home
 from socratune.orders import resolve_model
 from socratune.tools.config_form import FILE, ConfigForm, read_config
 from socratune.tools.model_spec import ModelSpec
-from socratune.tools.task_files import AS_WRITTEN, Overrides, parse_budget
-from socratune.tools.task_form import checked_form
+from socratune.tools.task_files import AS_WRITTEN, Overrides
+from socratune.tools.task_form import checked_form, parse_budget
 
 PREFIX = "SOCRATUNE_"
 MODELS = ("target", "optimizer", "judge")

@@ -133,7 +133,8 @@ class Choices:
         """What is said, checked; paths are made absolute, so that they hold in any folder."""
         from socratune.orders import resolve_model
         from socratune.tools.model_form import prices_of
-        from socratune.tools.task_files import Overrides, parse_budget
+        from socratune.tools.task_files import Overrides
+        from socratune.tools.task_form import parse_budget
 
         here = Path.cwd()
         return Overrides(

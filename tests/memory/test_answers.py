@@ -8,6 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from tests.fakes import Provider, caller_of, request
 
 from socratune.memory.answers import SharedAnswers
@@ -99,3 +100,9 @@ def test_a_damaged_file_is_named_with_the_cure(tmp_path: Path) -> None:
     (file := tmp_path / "answers.db").write_bytes(b"no database" * 100)
     with pytest.raises(BadInput, match=r"answers\.db.* is damaged"):
         SharedAnswers.open(file)
+
+
+def test_a_file_that_cannot_be_opened_is_not_called_damaged(tmp_path: Path) -> None:
+    (folder := tmp_path / "answers.db").mkdir()
+    with pytest.raises(sa.exc.OperationalError):
+        SharedAnswers.open(folder)

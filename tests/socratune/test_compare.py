@@ -417,3 +417,11 @@ def test_a_control_that_would_shuffle_nothing_is_refused() -> None:
     with pytest.raises(BadInput, match="there is nothing to shuffle: no agent of opro, seed is shown errors"):
         arms_of("opro,seed", shuffled=True)
     assert [str(arm) for arm in arms_of("opro,auto", shuffled=True)] == ["opro", "auto", "auto (shuffled errors)"]
+
+
+def test_minutes_in_the_task_file_are_refused_with_the_way_out(command: Command, tmp_path: Path) -> None:
+    file = lay_out(tmp_path)
+    file.write_text(re.sub(r"^budget:.*$", "budget: {rollouts: 160, minutes: 5}", file.read_text(), flags=re.MULTILINE))
+    refused = command("compare", file, "--recipes", "auto", "--budget", "rollouts=150")
+    assert refused.code == 2
+    assert "take `minutes` out of the budget, in the task file too" in refused.err

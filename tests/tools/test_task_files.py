@@ -6,7 +6,8 @@ import pytest
 
 from socratune.memory.errors import BadInput
 from socratune.memory.records import Budget, Demo, Prompt
-from socratune.tools.task_files import Overrides, load_task, parse_budget
+from socratune.tools.task_files import Overrides, load_task
+from socratune.tools.task_form import parse_budget
 
 ROWS = "ticket,notes,queue\nWhere is my parcel?,first,shipping\nRefund please,second,billing\n"
 REST = "data: tickets.csv\nexpected: queue\nmetric: exact\ntarget: sim:tickets\n"

@@ -39,7 +39,7 @@ class Told:
     scores: Scores
     """On all dev rows that the child has seen by now; a child that was dropped early has seen few."""
     cost: float
-    """Dev rows that it has an answer on."""
+    """Dev rows that it has an answer on; 0 for a child that its round did not run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

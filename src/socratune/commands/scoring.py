@@ -43,6 +43,6 @@ def calibrate(file: TaskFile, choices: Choices, pace: Pace, manner: Manner) -> N
 def prove(run: RunName, data: NewRows, manner: Trusting, budget: Caps = None) -> None:
     """Test a finished run's best prompt against yours on fresh rows; each look has less error to spend."""
     from socratune.retest import retest
-    from socratune.tools.task_files import parse_budget
+    from socratune.tools.task_form import parse_budget
 
     retest(manner.place.run(run), data, manner, budget=parse_budget(budget) if budget is not None else None)
